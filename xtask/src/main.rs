@@ -1,0 +1,2 @@
+//! Builds, runs and tests Layercake.
+fn main() {}
