@@ -15,6 +15,7 @@ pub mod host;
 pub mod mask;
 #[cfg(loom)]
 pub mod model;
+pub mod queued;
 pub mod raw;
 pub mod section;
 pub mod spin;
