@@ -34,11 +34,14 @@ impl Echo {
 
 impl fmt::Write for Echo {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.text.capacity() - self.text.len() < text.len() {
-            self.flush();
-        }
-        if self.text.push_str(text).is_err() {
-            kprint!("{text}");
+        // The kernel's console puts the CR before each LF by itself.
+        for (i, piece) in text.split("\r\n").enumerate() {
+            let line_end = if i == 0 { "" } else { "\n" };
+            if self.text.capacity() - self.text.len() < line_end.len() + piece.len() {
+                self.flush();
+            }
+            self.text.push_str(line_end).map_err(|_| fmt::Error)?;
+            self.text.push_str(piece).map_err(|_| fmt::Error)?;
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ impl<'a> Session<'a> {
         Self {
             cx,
             typed: Typeahead::new(),
-            lost: console::lost(),
+            lost: console::stats().lost,
             status: 0,
         }
     }
@@ -76,14 +76,15 @@ impl<'a> Session<'a> {
                 time::sleep_until(self.cx, deadline);
                 continue;
             }
-            let count = console::read_until(self.cx, &mut bytes[..room], deadline);
-            self.typed.push(&bytes[..count]);
+            if let Ok(count) = console::read_deadline(self.cx, &mut bytes[..room], deadline) {
+                self.typed.push(&bytes[..count]);
+            }
         }
     }
 
     /// Says how many bytes of input were lost since it was last said.
     pub fn report_loss(&mut self) {
-        let lost = console::lost();
+        let lost = console::stats().lost;
         let news = lost.saturating_sub(self.lost);
         self.lost = lost;
         if news > 0 {

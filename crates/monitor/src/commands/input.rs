@@ -12,10 +12,12 @@ pub const COMMAND: Command<Run> = Command {
 };
 
 fn run<'a>(_: &mut Session<'_>, _: &[&'a str]) -> Result<(), Failure<'a>> {
+    let stats = console::stats();
     say!(
-        "{} received, {} lost",
-        Count(console::received(), "byte"),
-        console::lost()
+        "{} received, {} lost; the sender was made to wait {}",
+        Count(stats.received, "byte"),
+        stats.lost,
+        Count(stats.held_back, "time"),
     );
     Ok(())
 }

@@ -12,7 +12,7 @@ use core::{
     time::Duration,
 };
 use layercake_kernel::{
-    Host, TaskCx, WaitQueue, cpu, events,
+    Host, TaskCx, WaitQueue, cpu, system_work,
     thread::{self, Builder, CpuSet},
     time,
     work::{Running, Work},
@@ -79,7 +79,7 @@ fn queue_here(party: Arc<Party>) {
         queued_at: AtomicU64::new(time::now().as_nanos()),
     };
     let item = Arc::new(Work::with_data("demo", slip, read_slip));
-    if !events().queue(&item).accepted() {
+    if !system_work::queue().queue(&item).accepted() {
         say!("  the work queue is closed");
     }
 }
