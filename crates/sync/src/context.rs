@@ -3,17 +3,33 @@
 //! A token has no size and no run-time cost; it is proof. This file holds the proofs and the
 //! ways from one to another. What a lock demands of its caller is in [`crate::mask`].
 //!
-//! | token | says | made from |
-//! |---|---|---|
-//! | [`TaskCx`] | a thread that may sleep | the kernel, once for each thread |
-//! | [`TaskAtomic`] | a thread, but it must not sleep now | `&mut TaskCx`, the guard of a lock |
-//! | [`IrqCx`] | an interrupt handler | the kernel, once for each interrupt |
-//! | [`Masked`] | interrupts are masked on this core | `IrqCx`, the guard of an IRQ-safe lock |
-//! | [`Atomic`] | anywhere; must not sleep | any of the others |
+//! | token | says | made from | how many |
+//! |---|---|---|---|
+//! | [`TaskCx`] | a thread that may sleep | the kernel, once for each thread | one |
+//! | [`TaskAtomic`] | a thread, but it must not sleep now | `&mut TaskCx`, a [`PreemptOff`] guard | one at a time |
+//! | [`Atomic`] | anywhere; must not sleep | any of the others | one at a time |
+//! | [`IrqCx`] | an interrupt handler | the kernel, once for each interrupt | `Copy` |
+//! | [`Pinned`] | a thread that nothing takes off its core | [`preempt_off`] | `Copy` |
+//! | [`Masked`] | interrupts are masked on this core | `IrqCx`, an [`IrqOff`] guard, [`irq_off`] | `Copy` |
 //!
-//! `TaskAtomic<'a>`, `Masked<'a>` and `Atomic<'a>` keep the `TaskCx` that they came from
-//! borrowed for `'a`, and every blocking call takes `&mut TaskCx`: so the compiler refuses to
-//! sleep as long as one of them is alive.
+//! Each token keeps what it came from borrowed, and every blocking call takes `&mut TaskCx`: so
+//! the compiler refuses to sleep as long as one of them is alive.
+//!
+//! # Why two of them cannot be copied
+//!
+//! A guard that masks interrupts puts back, when it goes, what it found. Two such guards taken
+//! side by side and dropped in the wrong order would unmask interrupts under the one that is
+//! left. A count for each core would prevent it at the price of seven instructions a lock. Here
+//! the borrow checker does: [`TaskAtomic`] and [`Atomic`], with which masking begins, are used
+//! up by the lock that takes them, and lent again only by its guard (or by
+//! [`TaskAtomic::reborrow`], until the guard goes). So guards that change what is masked nest as
+//! borrows do. Where interrupts are masked already nothing changes, so [`Masked`] is `Copy` and
+//! guards made of it go in any order.
+//!
+//! [`PreemptOff`]: crate::PreemptOff
+//! [`IrqOff`]: crate::IrqOff
+//! [`irq_off`]: crate::irq_off
+//! [`preempt_off`]: crate::preempt_off
 
 use core::marker::PhantomData;
 
@@ -41,6 +57,7 @@ impl TaskCx {
     }
 
     /// Gives up the right to sleep for `'a`, in exchange for the right to take locks.
+    #[inline(always)]
     pub fn atomic(&mut self) -> TaskAtomic<'_> {
         TaskAtomic {
             _cx: PhantomData,
@@ -49,8 +66,11 @@ impl TaskCx {
     }
 }
 
-/// A thread that must not sleep for `'a`. Not an interrupt handler.
-#[derive(Clone, Copy, Debug)]
+/// A thread that must not sleep for `'a`. Not an interrupt handler, and interrupts are on.
+///
+/// Not `Copy`; a lock uses it up. Lend it with [`reborrow`](TaskAtomic::reborrow) or `&mut` to
+/// use it again when the guard has gone.
+#[derive(Debug)]
 pub struct TaskAtomic<'a> {
     _cx: PhantomData<&'a mut ()>,
     _here: Here,
@@ -61,8 +81,81 @@ impl TaskAtomic<'_> {
     ///
     /// # Safety
     ///
-    /// Invariant **CX-ATOMIC**: nothing sleeps on this core from here to the end of `'a`; and the
-    /// caller is not an interrupt handler.
+    /// Invariant **CX-ATOMIC**: this thread does not sleep from here to the end of `'a`; no
+    /// guard that is older than this token and masks something goes in that time; the caller is
+    /// not an interrupt handler, and interrupts are on.
+    #[inline(always)]
+    pub const unsafe fn assume() -> Self {
+        Self {
+            _cx: PhantomData,
+            _here: PhantomData,
+        }
+    }
+
+    /// Lends the token for a shorter time.
+    #[inline(always)]
+    pub fn reborrow(&mut self) -> TaskAtomic<'_> {
+        TaskAtomic {
+            _cx: PhantomData,
+            _here: PhantomData,
+        }
+    }
+}
+
+/// Somewhere that must not sleep: a thread that gave it up, or an interrupt handler.
+///
+/// Not `Copy`, as [`TaskAtomic`].
+#[derive(Debug)]
+pub struct Atomic<'a> {
+    _cx: PhantomData<&'a mut ()>,
+    _here: Here,
+}
+
+impl Atomic<'_> {
+    /// Asserts that the caller will not sleep for `'a`, wherever it runs.
+    ///
+    /// # Safety
+    ///
+    /// Invariant **CX-ATOMIC**: whoever runs here does not sleep from here to the end of `'a`,
+    /// and no guard that is older than this token and masks something goes in that time. A
+    /// function that takes a lock and gives it back before it returns, calling no closure of
+    /// others in between, keeps both.
+    #[inline(always)]
+    pub const unsafe fn assume() -> Self {
+        Self {
+            _cx: PhantomData,
+            _here: PhantomData,
+        }
+    }
+
+    /// Lends the token for a shorter time.
+    #[inline(always)]
+    pub fn reborrow(&mut self) -> Atomic<'_> {
+        Atomic {
+            _cx: PhantomData,
+            _here: PhantomData,
+        }
+    }
+}
+
+/// A thread that stays on its core for `'a`, with preemption off. Interrupts may come.
+///
+/// It opens per-CPU data that only threads touch. It takes no lock: [`crate::preempt_off`] gives
+/// a [`TaskAtomic`] beside it.
+#[derive(Clone, Copy, Debug)]
+pub struct Pinned<'a> {
+    _cx: PhantomData<&'a mut ()>,
+    _here: Here,
+}
+
+impl Pinned<'_> {
+    /// Asserts that this thread stays on its core for `'a`.
+    ///
+    /// # Safety
+    ///
+    /// Invariant **CX-PINNED**: the caller is a thread; from here to the end of `'a` preemption
+    /// is off and it does not sleep.
+    #[inline(always)]
     pub const unsafe fn assume() -> Self {
         Self {
             _cx: PhantomData,
@@ -71,7 +164,7 @@ impl TaskAtomic<'_> {
     }
 }
 
-/// Interrupts are masked on this core for `'a`.
+/// Interrupts are masked on this core for `'a`, and nothing sleeps on it.
 #[derive(Clone, Copy, Debug)]
 pub struct Masked<'a> {
     _cx: PhantomData<&'a mut ()>,
@@ -85,6 +178,7 @@ impl Masked<'_> {
     ///
     /// Invariant **CX-MASKED**: interrupts are masked on this core from here to the end of `'a`,
     /// and nothing sleeps on it.
+    #[inline(always)]
     pub const unsafe fn assume() -> Self {
         Self {
             _cx: PhantomData,
@@ -107,6 +201,7 @@ impl IrqCx<'_> {
     ///
     /// Invariant **CX-IRQ**: the caller is the kernel's interrupt entry; interrupts are masked on
     /// this core from here to the end of `'a`.
+    #[inline(always)]
     pub const unsafe fn new() -> Self {
         Self {
             _cx: PhantomData,
@@ -115,74 +210,29 @@ impl IrqCx<'_> {
     }
 }
 
-/// Somewhere that must not sleep: a thread that gave it up, or an interrupt handler.
-#[derive(Clone, Copy, Debug)]
-pub struct Atomic<'a> {
-    _cx: PhantomData<&'a mut ()>,
-    _here: Here,
-}
-
-impl Atomic<'_> {
-    /// Asserts that the caller will not sleep for `'a`, wherever it runs.
-    ///
-    /// # Safety
-    ///
-    /// Invariant **CX-ATOMIC**: nothing sleeps on this core from here to the end of `'a`.
-    pub const unsafe fn assume() -> Self {
-        Self {
-            _cx: PhantomData,
-            _here: PhantomData,
+/// One safe way from a token to another: no more can be done with the second than with the first.
+macro_rules! gives {
+    ($($from:ty => $to:ident),* $(,)?) => {$(
+        impl<'a> From<$from> for $to<'a> {
+            #[inline(always)]
+            fn from(_: $from) -> Self {
+                Self {
+                    _cx: PhantomData,
+                    _here: PhantomData,
+                }
+            }
         }
-    }
+    )*};
 }
 
-impl<'a> From<&'a mut TaskCx> for TaskAtomic<'a> {
-    fn from(cx: &'a mut TaskCx) -> Self {
-        cx.atomic()
-    }
-}
-
-impl<'a> From<&'a mut TaskCx> for Atomic<'a> {
-    fn from(_: &'a mut TaskCx) -> Self {
-        Self {
-            _cx: PhantomData,
-            _here: PhantomData,
-        }
-    }
-}
-
-impl<'a> From<TaskAtomic<'a>> for Atomic<'a> {
-    fn from(_: TaskAtomic<'a>) -> Self {
-        Self {
-            _cx: PhantomData,
-            _here: PhantomData,
-        }
-    }
-}
-
-impl<'a> From<Masked<'a>> for Atomic<'a> {
-    fn from(_: Masked<'a>) -> Self {
-        Self {
-            _cx: PhantomData,
-            _here: PhantomData,
-        }
-    }
-}
-
-impl<'a> From<IrqCx<'a>> for Atomic<'a> {
-    fn from(_: IrqCx<'a>) -> Self {
-        Self {
-            _cx: PhantomData,
-            _here: PhantomData,
-        }
-    }
-}
-
-impl<'a> From<IrqCx<'a>> for Masked<'a> {
-    fn from(_: IrqCx<'a>) -> Self {
-        Self {
-            _cx: PhantomData,
-            _here: PhantomData,
-        }
-    }
+gives! {
+    &'a mut TaskCx => TaskAtomic,
+    &'a mut TaskAtomic<'_> => TaskAtomic,
+    &'a mut TaskCx => Atomic,
+    TaskAtomic<'a> => Atomic,
+    &'a mut TaskAtomic<'_> => Atomic,
+    &'a mut Atomic<'_> => Atomic,
+    Masked<'a> => Atomic,
+    IrqCx<'a> => Atomic,
+    IrqCx<'a> => Masked,
 }

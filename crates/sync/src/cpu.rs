@@ -8,10 +8,17 @@ use core::sync::atomic::Ordering;
 ///
 /// # Safety
 ///
-/// Invariant **CPU-MASK**: between [`irq_save`](Cpu::irq_save) and the matching
-/// [`irq_restore`](Cpu::irq_restore) no interrupt handler runs on this core; between
-/// [`preempt_disable`](Cpu::preempt_disable) and the matching
-/// [`preempt_enable`](Cpu::preempt_enable) no other thread runs on this core. Both nest.
+/// Invariant **CPU-MASK**. The implementor promises all of this, for the whole program (two
+/// implementations in one program mask for each other too):
+///
+/// 1. From [`irq_save`](Cpu::irq_save) to the matching [`irq_restore`](Cpu::irq_restore) no
+///    handler that is given an [`IrqCx`](crate::IrqCx) runs on this core, and the caller stays
+///    on it.
+/// 2. From [`preempt_disable`](Cpu::preempt_disable) to the matching
+///    [`preempt_enable`](Cpu::preempt_enable) no other thread that is given a
+///    [`TaskCx`](crate::TaskCx) runs on this core, and the caller stays on it.
+/// 3. Both nest. All four are barriers for the compiler: no access to memory moves out from
+///    between a pair.
 pub unsafe trait Cpu: 'static {
     /// What [`irq_save`](Cpu::irq_save) found, to be put back exactly.
     type IrqState: Copy;
@@ -41,6 +48,8 @@ pub unsafe trait Cpu: 'static {
     /// Waits until `*word != value`; returns what it then is. The load is an acquire.
     ///
     /// A machine that can wait for a change of memory without spinning does so here (WFE on Arm).
+    /// The word is changed by a plain store (on Arm: one that clears the exclusive monitor, which
+    /// is an event for WFE; no SEV is needed or given).
     fn wait_while_eq(word: &AtomicU32, value: u32) -> u32 {
         loop {
             let now = word.load(Ordering::Acquire);
@@ -50,4 +59,19 @@ pub unsafe trait Cpu: 'static {
             crate::facade::spin_loop();
         }
     }
+}
+
+/// A [`Cpu`] whose cores have numbers: what [`crate::PerCpu`] asks for.
+///
+/// # Safety
+///
+/// Invariant **CPU-ID**: as long as the caller cannot leave its core, `id` returns the same
+/// number, below [`MAX`](CpuId::MAX), and no other core's.
+pub unsafe trait CpuId: Cpu {
+    /// How many cores there may be.
+    const MAX: usize;
+
+    /// The number of the core that the caller runs on; it is stale at once unless preemption or
+    /// interrupts are masked.
+    fn id() -> usize;
 }

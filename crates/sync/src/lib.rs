@@ -7,10 +7,16 @@ pub mod cpu;
 #[doc(hidden)]
 pub mod facade;
 pub mod mask;
+#[cfg(loom)]
+pub mod model;
+pub mod raw;
+pub mod section;
 pub mod spin;
 pub mod ticket;
 
-pub use context::{Atomic, IrqCx, Masked, TaskAtomic, TaskCx};
-pub use cpu::Cpu;
-pub use mask::{IrqOff, Mask, PreemptOff};
+pub use context::{Atomic, IrqCx, Masked, Pinned, TaskAtomic, TaskCx};
+pub use cpu::{Cpu, CpuId};
+pub use mask::{IrqOff, Mask, NoMask, PreemptOff};
+pub use raw::RawLock;
+pub use section::{irq_off, preempt_off};
 pub use spin::{SpinGuard, SpinLock};

@@ -3,7 +3,7 @@
 //! A lock that an interrupt handler takes must be taken with interrupts masked everywhere, or a
 //! handler could spin for a lock that its own core holds. So [`PreemptOff`] locks demand a
 //! [`TaskAtomic`], which no handler has and no IRQ-safe guard gives; [`IrqOff`] locks take any
-//! [`Atomic`].
+//! [`Atomic`]; [`NoMask`] locks demand that interrupts are [`Masked`] already.
 
 use crate::context::{Atomic, Masked, TaskAtomic};
 use crate::cpu::Cpu;
@@ -14,14 +14,15 @@ use core::marker::PhantomData;
 /// # Safety
 ///
 /// Invariant **MASK-PAIR**: between `enter` and the matching `leave` whoever could show a
-/// `Token` of this mask cannot run on this core, except the caller.
+/// `Token` of this mask cannot run on this core, except the caller; and `Inner` proves no more
+/// than holds between them.
 pub unsafe trait Mask: 'static {
     /// The core that it masks.
     type Cpu: Cpu;
     /// What the caller shows.
-    type Token<'a>: Copy;
+    type Token<'a>;
     /// What the guard hands on, for nested locks.
-    type Inner<'a>: Copy;
+    type Inner<'a>;
     /// What `enter` found.
     type State: Copy;
 
@@ -39,8 +40,9 @@ pub unsafe trait Mask: 'static {
     ///
     /// # Safety
     ///
-    /// The caller is between `enter` and `leave` for `'a`, and showed a `Token<'a>` or will not
-    /// sleep for `'a`.
+    /// The caller is between `enter` and `leave` for `'a`, and showed a `Token<'a>` for it or
+    /// keeps invariant **CX-ATOMIC** for `'a`. An `Inner` that is not `Copy` is made once at a
+    /// time.
     unsafe fn inner<'a>() -> Self::Inner<'a>;
 }
 
@@ -69,7 +71,7 @@ unsafe impl<C: Cpu> Mask for PreemptOff<C> {
 
     #[inline(always)]
     unsafe fn inner<'a>() -> TaskAtomic<'a> {
-        // SAFETY: CX-ATOMIC, by the caller's promise; handlers cannot take this lock.
+        // SAFETY: CX-ATOMIC, by the caller's promise: a `Token` is a thread's, with interrupts on.
         unsafe { TaskAtomic::assume() }
     }
 }
@@ -100,6 +102,32 @@ unsafe impl<C: Cpu> Mask for IrqOff<C> {
     #[inline(always)]
     unsafe fn inner<'a>() -> Masked<'a> {
         // SAFETY: CX-MASKED, by the caller's promise.
+        unsafe { Masked::assume() }
+    }
+}
+
+/// Masks nothing: for data that is only ever touched with interrupts [`Masked`] already, such as
+/// what the scheduler keeps for each core.
+#[derive(Debug)]
+pub struct NoMask<C>(PhantomData<fn() -> C>);
+
+// SAFETY: MASK-PAIR. Who shows a `Masked` has the core to itself for as long as the guard may
+// live (CX-MASKED).
+unsafe impl<C: Cpu> Mask for NoMask<C> {
+    type Cpu = C;
+    type Token<'a> = Masked<'a>;
+    type Inner<'a> = Masked<'a>;
+    type State = ();
+
+    #[inline(always)]
+    fn enter() {}
+
+    #[inline(always)]
+    unsafe fn leave((): ()) {}
+
+    #[inline(always)]
+    unsafe fn inner<'a>() -> Masked<'a> {
+        // SAFETY: CX-MASKED, by the token that the caller showed.
         unsafe { Masked::assume() }
     }
 }

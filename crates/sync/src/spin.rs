@@ -1,36 +1,46 @@
-//! The spinlock with its data: a ticket lock, and what it masks while it is held.
+//! The spinlock with its data: a lock word, and what is masked while it is held.
 
+use crate::context::{Masked, TaskAtomic};
+use crate::cpu::Cpu;
 use crate::facade::UnsafeCell;
-use crate::mask::Mask;
-use crate::ticket::TicketLock;
+use crate::mask::{IrqOff, Mask, NoMask, PreemptOff};
+use crate::raw::{DefaultRaw, RawLock};
+use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 
-/// Data that one core at a time may touch, taken in the order of asking.
+/// Data that one core at a time may touch.
 ///
 /// `M` says what is masked while the lock is held and, by that, who may take it: see
-/// [`crate::mask`].
-#[derive(Debug)]
-pub struct SpinLock<T: ?Sized, M: Mask> {
-    raw: TicketLock,
+/// [`crate::mask`]. `R` is the lock word: [`crate::ticket::TicketLock`], which serves in the
+/// order of asking, unless another is named.
+pub struct SpinLock<T: ?Sized, M: Mask, R: RawLock = DefaultRaw> {
     _mask: PhantomData<M>,
+    inner: Inner<T, R>,
+}
+
+/// The lock apart from what it masks, so that a guard of another mask can hold it too.
+struct Inner<T: ?Sized, R> {
+    raw: R,
     data: UnsafeCell<T>,
 }
 
 // SAFETY: LOCK-HELD. The data is reached through a guard only, one guard lives at a time, and it
 // may be made on any core: so `T` is sent from core to core and never shared.
-unsafe impl<T: ?Sized + Send, M: Mask> Sync for SpinLock<T, M> {}
+unsafe impl<T: ?Sized + Send, M: Mask, R: RawLock> Sync for SpinLock<T, M, R> {}
 // SAFETY: as above; the lock owns its data.
-unsafe impl<T: ?Sized + Send, M: Mask> Send for SpinLock<T, M> {}
+unsafe impl<T: ?Sized + Send, M: Mask, R: RawLock> Send for SpinLock<T, M, R> {}
 
-impl<T, M: Mask> SpinLock<T, M> {
+impl<T, M: Mask, R: RawLock> SpinLock<T, M, R> {
     /// A free lock around `value`.
     #[cfg(not(loom))]
     pub const fn new(value: T) -> Self {
         Self {
-            raw: TicketLock::new(),
             _mask: PhantomData,
-            data: UnsafeCell::new(value),
+            inner: Inner {
+                raw: R::FREE,
+                data: UnsafeCell::new(value),
+            },
         }
     }
 
@@ -38,36 +48,124 @@ impl<T, M: Mask> SpinLock<T, M> {
     #[cfg(loom)]
     pub fn new(value: T) -> Self {
         Self {
-            raw: TicketLock::new(),
             _mask: PhantomData,
-            data: UnsafeCell::new(value),
+            inner: Inner {
+                raw: R::free(),
+                data: UnsafeCell::new(value),
+            },
         }
+    }
+
+    /// The data of a lock that nobody else has.
+    pub fn into_inner(self) -> T {
+        self.inner.data.into_inner()
     }
 }
 
-impl<T: ?Sized, M: Mask> SpinLock<T, M> {
+impl<T: ?Sized, M: Mask, R: RawLock> SpinLock<T, M, R> {
     /// Takes the lock, waiting for its turn with what `M` masks already masked.
+    ///
+    /// A core that takes a lock which it holds waits for ever.
     #[inline(always)]
-    pub fn lock<'a>(&'a self, cx: impl Into<M::Token<'a>>) -> SpinGuard<'a, T, M> {
+    pub fn lock<'a>(&'a self, cx: impl Into<M::Token<'a>>) -> SpinGuard<'a, T, M, R> {
         let _ = cx.into();
+        // SAFETY: MASK-TOKEN; the token was shown.
+        unsafe { self.inner.lock() }
+    }
+
+    /// Takes the lock if it is free. Never waits.
+    #[inline(always)]
+    pub fn try_lock<'a>(&'a self, cx: impl Into<M::Token<'a>>) -> Option<SpinGuard<'a, T, M, R>> {
+        let _ = cx.into();
+        // SAFETY: MASK-TOKEN; the token was shown.
+        unsafe { self.inner.try_lock() }
+    }
+
+    /// The data, through the only reference to the lock. Takes no lock.
+    pub fn get_mut(&mut self) -> &mut T {
+        // SAFETY: LOCK-HELD: `&mut self` is the only way to the lock.
+        self.inner.data.with_mut(|p| unsafe { &mut *p })
+    }
+
+    /// Whether someone holds it now. For reports only: it may change at once.
+    pub fn is_locked(&self) -> bool {
+        self.inner.raw.is_locked()
+    }
+
+    /// Gives back a lock whose guard was forgotten, for a scheduler that hands a held lock over
+    /// a context switch. Masks and unmasks nothing.
+    ///
+    /// # Safety
+    ///
+    /// Invariant **LOCK-HELD**: the lock is held, its guard was given to [`core::mem::forget`],
+    /// and nobody uses the data any more. What the guard masked is the caller's to unmask.
+    #[inline(always)]
+    pub unsafe fn force_unlock(&self) {
+        // SAFETY: LOCK-HELD, by the caller's promise.
+        unsafe { self.inner.raw.release::<M::Cpu>(self.inner.raw.held()) }
+    }
+
+    /// The lock word itself.
+    ///
+    /// # Safety
+    ///
+    /// Whoever takes the lock by its word has shown no token: invariant **MASK-TOKEN** is then
+    /// the caller's to keep.
+    pub unsafe fn raw(&self) -> &R {
+        &self.inner.raw
+    }
+
+    /// The data, while no one else can have it.
+    #[cfg(not(loom))]
+    pub fn as_ptr(&self) -> *mut T {
+        self.inner.data.get()
+    }
+}
+
+impl<T: ?Sized, C: Cpu, R: RawLock> SpinLock<T, IrqOff<C>, R> {
+    /// Takes the lock where interrupts are masked already: neither masks nor restores, which is
+    /// three instructions less on an Arm core.
+    #[inline(always)]
+    pub fn lock_masked<'a>(&'a self, _: Masked<'a>) -> SpinGuard<'a, T, NoMask<C>, R> {
+        // SAFETY: MASK-TOKEN; `Masked` is what `NoMask` asks for.
+        unsafe { self.inner.lock() }
+    }
+
+    /// Takes the lock if it is free, where interrupts are masked already.
+    #[inline(always)]
+    pub fn try_lock_masked<'a>(&'a self, _: Masked<'a>) -> Option<SpinGuard<'a, T, NoMask<C>, R>> {
+        // SAFETY: MASK-TOKEN; `Masked` is what `NoMask` asks for.
+        unsafe { self.inner.try_lock() }
+    }
+}
+
+impl<T: ?Sized, R: RawLock> Inner<T, R> {
+    /// # Safety
+    ///
+    /// Invariant **MASK-TOKEN**: the caller has a `M::Token<'a>`.
+    #[inline(always)]
+    unsafe fn lock<'a, M: Mask>(&'a self) -> SpinGuard<'a, T, M, R> {
         let state = M::enter();
-        self.raw.lock::<M::Cpu>();
+        let held = self.raw.acquire::<M::Cpu>();
         SpinGuard {
             lock: self,
             state,
+            held,
             _here: PhantomData,
         }
     }
 
-    /// Takes the lock if it is free.
+    /// # Safety
+    ///
+    /// Invariant **MASK-TOKEN**: the caller has a `M::Token<'a>`.
     #[inline(always)]
-    pub fn try_lock<'a>(&'a self, cx: impl Into<M::Token<'a>>) -> Option<SpinGuard<'a, T, M>> {
-        let _ = cx.into();
+    unsafe fn try_lock<'a, M: Mask>(&'a self) -> Option<SpinGuard<'a, T, M, R>> {
         let state = M::enter();
-        if self.raw.try_lock() {
+        if let Some(held) = self.raw.try_acquire() {
             Some(SpinGuard {
                 lock: self,
                 state,
+                held,
                 _here: PhantomData,
             })
         } else {
@@ -76,37 +174,55 @@ impl<T: ?Sized, M: Mask> SpinLock<T, M> {
             None
         }
     }
-
-    /// The lock word itself, for a scheduler that hands a held lock over a context switch.
-    pub fn raw(&self) -> &TicketLock {
-        &self.raw
-    }
-
-    /// The data, while no one else can have it.
-    #[cfg(not(loom))]
-    pub fn as_ptr(&self) -> *mut T {
-        self.data.get()
-    }
 }
 
 /// The right to the data of a [`SpinLock`]; gives the lock back when dropped.
-#[derive(Debug)]
-pub struct SpinGuard<'a, T: ?Sized, M: Mask> {
-    lock: &'a SpinLock<T, M>,
+pub struct SpinGuard<'a, T: ?Sized, M: Mask, R: RawLock = DefaultRaw> {
+    lock: &'a Inner<T, R>,
     state: M::State,
+    held: R::Held,
     _here: PhantomData<*mut ()>,
 }
 
-impl<'a, T: ?Sized, M: Mask> SpinGuard<'a, T, M> {
-    /// The context inside: what nested locks take.
+impl<T: ?Sized, M: Mask, R: RawLock> SpinGuard<'_, T, M, R> {
+    /// The data and the context inside, both at once: for a nested lock whose data and these are
+    /// used together.
     #[inline(always)]
-    pub fn atomic(&self) -> M::Inner<'_> {
-        // SAFETY: MASK-PAIR; the guard lives for the borrow.
-        unsafe { M::inner() }
+    pub fn split(&mut self) -> (&mut T, M::Inner<'_>) {
+        // SAFETY: LOCK-HELD: the guard is the only one, and borrowed mutably. MASK-PAIR: it
+        // lives for the borrow, and by the borrow this is its one token.
+        unsafe { (self.lock.data.with_mut(|p| &mut *p), M::inner()) }
     }
 }
 
-impl<T: ?Sized, M: Mask> Deref for SpinGuard<'_, T, M> {
+impl<T: ?Sized, C: Cpu, R: RawLock> SpinGuard<'_, T, PreemptOff<C>, R> {
+    /// The context inside: what nested locks take. There is one at a time, hence `&mut`; see
+    /// [`split`](SpinGuard::split) for the data beside it.
+    #[inline(always)]
+    pub fn atomic(&mut self) -> TaskAtomic<'_> {
+        self.split().1
+    }
+}
+
+impl<T: ?Sized, C: Cpu, R: RawLock> SpinGuard<'_, T, IrqOff<C>, R> {
+    /// The context inside: what nested locks take.
+    #[inline(always)]
+    pub fn atomic(&self) -> Masked<'_> {
+        // SAFETY: MASK-PAIR; the guard lives for the borrow.
+        unsafe { IrqOff::<C>::inner() }
+    }
+}
+
+impl<T: ?Sized, C: Cpu, R: RawLock> SpinGuard<'_, T, NoMask<C>, R> {
+    /// The context inside: what nested locks take.
+    #[inline(always)]
+    pub fn atomic(&self) -> Masked<'_> {
+        // SAFETY: MASK-PAIR; the guard lives for the borrow.
+        unsafe { NoMask::<C>::inner() }
+    }
+}
+
+impl<T: ?Sized, M: Mask, R: RawLock> Deref for SpinGuard<'_, T, M, R> {
     type Target = T;
     #[inline(always)]
     fn deref(&self) -> &T {
@@ -115,7 +231,7 @@ impl<T: ?Sized, M: Mask> Deref for SpinGuard<'_, T, M> {
     }
 }
 
-impl<T: ?Sized, M: Mask> DerefMut for SpinGuard<'_, T, M> {
+impl<T: ?Sized, M: Mask, R: RawLock> DerefMut for SpinGuard<'_, T, M, R> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: LOCK-HELD: the guard is the only one, and borrowed mutably.
@@ -123,13 +239,34 @@ impl<T: ?Sized, M: Mask> DerefMut for SpinGuard<'_, T, M> {
     }
 }
 
-impl<T: ?Sized, M: Mask> Drop for SpinGuard<'_, T, M> {
+impl<T: ?Sized, M: Mask, R: RawLock> Drop for SpinGuard<'_, T, M, R> {
     #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: LOCK-HELD and MASK-PAIR: this guard took both, and gives both back once.
         unsafe {
-            self.lock.raw.unlock();
+            self.lock.raw.release::<M::Cpu>(self.held);
             M::leave(self.state);
         }
+    }
+}
+
+impl<T: Default, M: Mask, R: RawLock> Default for SpinLock<T, M, R> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+// The data is not shown: there is no token here to take the lock with.
+impl<T: ?Sized, M: Mask, R: RawLock> fmt::Debug for SpinLock<T, M, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpinLock")
+            .field("locked", &self.is_locked())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: ?Sized + fmt::Debug, M: Mask, R: RawLock> fmt::Debug for SpinGuard<'_, T, M, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
     }
 }

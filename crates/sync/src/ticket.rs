@@ -3,12 +3,20 @@
 //! A taker draws the next ticket and waits until it is served; so takers get the lock in the
 //! order in which they came. (Mellor-Crummey and Scott, "Algorithms for scalable synchronization
 //! on shared-memory multiprocessors", 1991.)
+//!
+//! Two words and not two halves of one: the word being served is written by the holder alone,
+//! with a plain store-release, and it alone is what waiters watch. The ticket stays in the
+//! guard, so that giving back needs no load.
 
 use crate::cpu::Cpu;
 use crate::facade::AtomicU32;
+use crate::raw::RawLock;
 use core::sync::atomic::Ordering;
 
 /// The lock word pair: the next ticket to draw, and the one being served.
+///
+/// Fair among at most 2^32 - 1 takers at a time. Two cores that wait share one cache line: with
+/// many cores and long queues see [`crate::queued::QueuedLock`].
 #[derive(Debug)]
 pub struct TicketLock {
     next: AtomicU32,
@@ -34,28 +42,43 @@ impl TicketLock {
         }
     }
 
-    /// Takes the lock, waiting for its turn.
+    /// Takes the lock, waiting for its turn; returns the ticket.
     #[inline(always)]
-    pub fn lock<C: Cpu>(&self) {
+    pub fn lock<C: Cpu>(&self) -> u32 {
+        // Relaxed: drawing a ticket gives nothing but a place; the load of `serving` is what
+        // makes the last holder's stores visible.
         let mine = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut serving = self.serving.load(Ordering::Acquire);
+        let serving = self.serving.load(Ordering::Acquire);
+        if serving != mine {
+            self.wait::<C>(serving, mine);
+        }
+        mine
+    }
+
+    /// Waits until `mine` is served. Apart from `lock`, so that the path of a free lock stays
+    /// short where it is inlined.
+    #[cold]
+    #[inline(never)]
+    fn wait<C: Cpu>(&self, mut serving: u32, mine: u32) {
         while serving != mine {
             serving = C::wait_while_eq(&self.serving, serving);
         }
     }
 
-    /// Takes the lock if it is free.
+    /// Takes the lock if it is free; returns the ticket.
     #[inline(always)]
-    pub fn try_lock(&self) -> bool {
+    pub fn try_lock(&self) -> Option<u32> {
         let serving = self.serving.load(Ordering::Acquire);
+        // `next` was `serving` at this exchange and `serving` never overtakes it: so the ticket
+        // drawn is the one being served, and the load above saw the last holder's stores.
         self.next
             .compare_exchange(
                 serving,
                 serving.wrapping_add(1),
-                Ordering::Acquire,
+                Ordering::Relaxed,
                 Ordering::Relaxed,
             )
-            .is_ok()
+            .ok()
     }
 
     /// Gives the lock to the next ticket.
@@ -65,14 +88,52 @@ impl TicketLock {
     /// Invariant **LOCK-HELD**: the caller holds the lock.
     #[inline(always)]
     pub unsafe fn unlock(&self) {
-        let serving = self.serving.load(Ordering::Relaxed);
-        self.serving
-            .store(serving.wrapping_add(1), Ordering::Release);
+        let mine = self.serving.load(Ordering::Relaxed);
+        self.serving.store(mine.wrapping_add(1), Ordering::Release);
     }
 
     /// Whether someone holds it now. For reports only: it may change at once.
     pub fn is_locked(&self) -> bool {
         self.next.load(Ordering::Relaxed) != self.serving.load(Ordering::Relaxed)
+    }
+}
+
+// SAFETY: RAW-LOCK. A ticket is drawn once (`fetch_add`, or an exchange of the same word) and
+// `serving` names one ticket at a time; the holder alone moves it, with a release that the next
+// taker's acquire load reads.
+unsafe impl RawLock for TicketLock {
+    type Held = u32;
+
+    #[cfg(not(loom))]
+    const FREE: Self = Self::new();
+
+    #[cfg(loom)]
+    fn free() -> Self {
+        Self::new()
+    }
+
+    #[inline(always)]
+    fn acquire<C: Cpu>(&self) -> u32 {
+        self.lock::<C>()
+    }
+
+    #[inline(always)]
+    fn try_acquire(&self) -> Option<u32> {
+        self.try_lock()
+    }
+
+    #[inline(always)]
+    unsafe fn release<C: Cpu>(&self, mine: u32) {
+        self.serving.store(mine.wrapping_add(1), Ordering::Release);
+    }
+
+    #[inline(always)]
+    unsafe fn held(&self) -> u32 {
+        self.serving.load(Ordering::Relaxed)
+    }
+
+    fn is_locked(&self) -> bool {
+        self.is_locked()
     }
 }
 

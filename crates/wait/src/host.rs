@@ -1,0 +1,65 @@
+//! What waiting needs of the kernel below it: four things and a core to mask.
+//!
+//! No queue and no protocol belongs here. The hosts that come with the crate are in the files of
+//! this module: `std` threads for tests on a workstation, loom's for models.
+
+use crate::time::Instant;
+use layercake_sync::{Cpu, TaskCx};
+
+#[cfg(loom)]
+pub mod loom;
+#[cfg(all(feature = "std-host", not(loom)))]
+pub mod std;
+
+/// The scheduler, as far as waiting knows it.
+///
+/// Implemented on an empty type; the kernel names aliases such as
+/// `type WaitQueue = layercake_wait::WaitQueue<MyHost>` once.
+///
+/// # Safety
+///
+/// Invariant **HOST**. The implementor promises all of this:
+///
+/// 1. *Sticky permit.* Each task has one permit. [`unpark`](Host::unpark) gives it; giving it
+///    twice is giving it once. [`park`](Host::park) takes it and returns; without one it blocks
+///    until there is one or until the deadline. A permit given before the park makes the park
+///    return at once. `park` may also return for no reason.
+/// 2. *Ordering.* What the unparking thread did before `unpark` happens before the return of the
+///    `park` that took this permit.
+/// 3. *Handles outlive tasks.* `unpark` on a handle of a task that has ended does no harm: it
+///    does nothing, or gives a permit to whoever uses that memory as a task now.
+/// 4. *Any context.* `unpark`, the `Clone` and `Drop` of a handle and `now` neither block,
+///    allocate nor free, and may be called from a hard IRQ and with IRQs masked. They do not
+///    call back into this crate.
+/// 5. *Time.* `now` never goes back, on whichever core it is asked.
+/// 6. *`current`* names the calling thread, the same one for as long as that thread lives.
+pub unsafe trait Host: 'static {
+    /// The core, for the queues' IRQ-safe locks.
+    type Cpu: Cpu;
+
+    /// A task, for whoever may unpark it. A kernel uses a `&'static` into type-stable memory.
+    type Task: Clone + Send + Sync + 'static;
+
+    /// The calling thread. Not called from interrupt handlers.
+    fn current() -> Self::Task;
+
+    /// Blocks the calling thread until it has a permit, which it takes, or until `deadline`.
+    ///
+    /// May return early for no reason; returns at once when `deadline` is past.
+    fn park(cx: &mut TaskCx, deadline: Option<Instant>);
+
+    /// Gives `task` its permit: makes it runnable now if it is parked.
+    fn unpark(task: &Self::Task);
+
+    /// The time.
+    fn now() -> Instant;
+
+    /// Told before a thread parks: what it is going to wait on. Optional.
+    ///
+    /// A kernel stores `name` in the thread, so that a list of threads can show it beside each
+    /// one that is blocked. It stays true until the thread runs again; nothing tells of that.
+    #[inline(always)]
+    fn blocked_on(name: &'static str) {
+        let _ = name;
+    }
+}

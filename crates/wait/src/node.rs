@@ -1,0 +1,66 @@
+//! One waiter's place in a queue: an intrusive list node on the waiter's own stack.
+//!
+//! Who may touch which field, and when, is said here; the protocol that makes it so is in
+//! [`crate::queue`] and [`crate::waiter`].
+
+use crate::host::Host;
+use core::cell::Cell;
+use core::marker::PhantomPinned;
+use intrusive_collections::{LinkedList, LinkedListLink, UnsafeRef, intrusive_adapter};
+use layercake_sync::facade::{AtomicU8, UnsafeCell};
+
+/// Where a node stands. In [`Node::state`] as its number.
+pub(crate) mod state {
+    /// On no list, and no wake is kept in it.
+    pub const IDLE: u8 = 0;
+    /// Linked. Set by the owner under the queue's lock.
+    pub const WAITING: u8 = 1;
+    /// Unlinked by a wake-one that is still to be used. Set by a waker under the queue's lock.
+    pub const WOKEN_ONE: u8 = 2;
+    /// Unlinked by a wake that was meant for everybody. Set by a waker under the queue's lock.
+    pub const WOKEN_ALL: u8 = 3;
+}
+
+/// Which wakes a waiter answers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// One of these for each wake-one, first in, first out.
+    Exclusive,
+    /// All of these for every wake.
+    Shared,
+}
+
+/// A waiter's place in a queue.
+///
+/// While it is linked, all of it is under the lock of its queue (NODE-LOCK); while it is not, it
+/// is its owner's. The state says which, and the waker's store to it is the hand-over (NODE-LAST).
+pub(crate) struct Node<H: Host> {
+    pub link: LinkedListLink,
+    pub state: AtomicU8,
+    pub mode: Mode,
+    /// The order of arrival.
+    pub ticket: Cell<u64>,
+    /// Whom to unpark. `Some` whenever it is linked.
+    pub task: UnsafeCell<Option<H::Task>>,
+    _pin: PhantomPinned,
+}
+
+intrusive_adapter!(
+    pub(crate) NodeAdapter<H> = UnsafeRef<Node<H>>: Node<H> { link => LinkedListLink } where H: Host
+);
+
+/// Nodes in their order of arrival.
+pub(crate) type List<H> = LinkedList<NodeAdapter<H>>;
+
+impl<H: Host> Node<H> {
+    pub fn new(mode: Mode) -> Self {
+        Self {
+            link: LinkedListLink::new(),
+            state: AtomicU8::new(state::IDLE),
+            mode,
+            ticket: Cell::new(0),
+            task: UnsafeCell::new(None),
+            _pin: PhantomPinned,
+        }
+    }
+}

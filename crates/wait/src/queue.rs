@@ -1,0 +1,342 @@
+//! The wait queue: who waits for one kind of event, and how they are woken.
+//!
+//! Here are the list, its lock and the wakes. How a thread waits is in [`crate::waiter`] (the
+//! steps) and in `wait_until.rs` (the loop around them).
+//!
+//! # Why no wakeup is lost (W1)
+//!
+//! ```text
+//!   waiter                               waker
+//!   ------                               -----
+//!   lock; link node; linked += 1         condition = true
+//!   unlock
+//!   fence(SeqCst)              <-->      fence(SeqCst)
+//!   look at the condition                look at linked
+//!   false: block                         zero: return
+//!                                        else: lock; unlink; state = WOKEN; unlock; unpark
+//! ```
+//!
+//! Two fences are in one order that everybody agrees on. If the waiter's is first, the waker sees
+//! `linked` and wakes; if the waker's is first, the waiter sees the condition and does not block.
+//! Without either fence both may read the old value: then the waiter sleeps for good.
+//!
+//! # Why a node may live on a stack (W7)
+//!
+//! ```text
+//!   waker, lock held                     waiter
+//!   ----------------                     ------
+//!   unlink node
+//!   task = clone of node.task
+//!   node.state = WOKEN    (release) -->  node.state?   (acquire)  WOKEN: return,
+//!   unlock                               and the stack frame is used for something else
+//!   unpark(task)
+//! ```
+//!
+//! The store to the state is the waker's last touch of the node; it holds the handle by then. The
+//! waiter need not take the lock to leave. Should it be gone altogether when `unpark` comes, the
+//! handle is still good (HOST, 3).
+
+use crate::host::Host;
+use crate::mutant::mutant;
+use crate::node::{List, Mode, Node, NodeAdapter, state};
+use core::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
+use intrusive_collections::UnsafeRef;
+use layercake_sync::facade::{AtomicU32, fence};
+use layercake_sync::{Atomic, IrqOff, SpinGuard, SpinLock};
+
+/// How many waiters are woken for each time that the lock is taken (W6).
+///
+/// So long is the longest stretch with interrupts masked: 16 unlinks.
+pub(crate) const BATCH: usize = 16;
+
+/// Threads that wait for one kind of event.
+///
+/// Wakes may come from any context, interrupt handlers too. A queue holds no condition: whoever
+/// waits brings its own, see [`wait_until`](WaitQueue::wait_until).
+///
+/// # Exclusive and shared
+///
+/// A waiter is *exclusive* unless it says otherwise: [`wake_one`](WaitQueue::wake_one) wakes one
+/// of these, first in, first out. *Shared* waiters only watch: every wake of any kind wakes all
+/// of them, and they do not count as the one.
+///
+/// A waiter that was woken by a wake-one and finds its condition false again goes back to the
+/// head of the queue if everybody else came after it, and to the end otherwise.
+#[repr(C)] // `linked` first: a wake with nobody there needs nothing else
+pub struct WaitQueue<H: Host> {
+    /// How many nodes are linked. Written under the lock only.
+    linked: AtomicU32,
+    name: &'static str,
+    lists: SpinLock<Lists<H>, IrqOff<H::Cpu>>,
+}
+
+/// What the lock protects.
+pub(crate) struct Lists<H: Host> {
+    exclusive: List<H>,
+    shared: List<H>,
+    /// The next to arrive gets this. 64 bits do not come round.
+    next_ticket: u64,
+}
+
+// SAFETY: NODE-LOCK. Whoever has the lists holds the lock, and what they link is touched by its
+// owner only under the same lock; handles (`H::Task`) may be used from any thread.
+unsafe impl<H: Host> Send for Lists<H> {}
+
+impl<H: Host> WaitQueue<H> {
+    /// An empty queue. `name` is for people: a list of threads shows it.
+    #[cfg(not(loom))]
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            linked: AtomicU32::new(0),
+            name,
+            lists: SpinLock::new(Lists {
+                exclusive: List::new(NodeAdapter::NEW),
+                shared: List::new(NodeAdapter::NEW),
+                next_ticket: 0,
+            }),
+        }
+    }
+
+    /// An empty queue. `name` is for people: a list of threads shows it.
+    #[cfg(loom)]
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            linked: AtomicU32::new(0),
+            name,
+            lists: SpinLock::new(Lists {
+                exclusive: List::new(NodeAdapter::NEW),
+                shared: List::new(NodeAdapter::NEW),
+                next_ticket: 0,
+            }),
+        }
+    }
+
+    /// The name that it was made with.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// How many waiters are on the queue now. For reports: it may change at once.
+    pub fn waiters(&self) -> usize {
+        self.linked.load(Relaxed) as usize
+    }
+
+    /// Wakes the exclusive waiter that has waited longest, and all shared ones.
+    ///
+    /// Make the condition true *before*. Says whether there was an exclusive waiter. With nobody
+    /// waiting this is a fence, a load and a branch.
+    ///
+    /// Any context. O(1), and O(shared waiters) outside the lock.
+    #[inline]
+    pub fn wake_one(&self) -> bool {
+        !self.is_empty_after_fence() && self.wake_first()
+    }
+
+    /// Wakes the `n` exclusive waiters that have waited longest, and all shared ones.
+    ///
+    /// As `n` calls of [`wake_one`](WaitQueue::wake_one), but in batches, and only those that
+    /// were on the queue when it began. Returns how many exclusive ones it woke.
+    ///
+    /// Any context. O(waiters woken); the lock is held for 16 of them at a time.
+    #[inline]
+    pub fn wake_n(&self, n: usize) -> usize {
+        if self.is_empty_after_fence() {
+            0
+        } else {
+            self.sweep(n, state::WOKEN_ONE).0
+        }
+    }
+
+    /// Wakes everybody who is on the queue when it begins; returns how many that were.
+    ///
+    /// Whoever arrives while it runs is not woken and does not prolong it.
+    ///
+    /// Any context. O(waiters woken); the lock is held for 16 of them at a time.
+    #[inline]
+    pub fn wake_all(&self) -> usize {
+        if self.is_empty_after_fence() {
+            return 0;
+        }
+        let (exclusive, shared) = self.sweep(usize::MAX, state::WOKEN_ALL);
+        exclusive + shared
+    }
+
+    /// The waker's half of W1: whatever it stored before is visible to whoever links later.
+    #[inline(always)]
+    fn is_empty_after_fence(&self) -> bool {
+        if !mutant!(WakerWithoutFence) {
+            fence(SeqCst);
+        }
+        self.linked.load(Relaxed) == 0
+    }
+
+    /// [`wake_one`](WaitQueue::wake_one) once there is somebody: one handle, no array.
+    #[inline(never)]
+    fn wake_first(&self) -> bool {
+        let mut lists = self.lock();
+        if !lists.shared.is_empty() {
+            drop(lists);
+            return self.sweep(1, state::WOKEN_ONE).0 != 0;
+        }
+        let Some(node) = lists.exclusive.pop_front() else {
+            return false;
+        };
+        self.count(-1);
+        let task = hand_over(node, state::WOKEN_ONE);
+        drop(lists);
+        unpark::<H>(task);
+        true
+    }
+
+    /// Wakes up to `quota` exclusive waiters and all shared ones that are there when it begins.
+    /// Returns how many of each.
+    #[inline(never)]
+    fn sweep(&self, mut quota: usize, how: u8) -> (usize, usize) {
+        let mut woken = (0, 0);
+        let mut end = None;
+        loop {
+            let mut batch = [const { None }; BATCH];
+            let mut free = batch.iter_mut();
+            let mut lists = self.lock();
+            // Tickets rise along each list, and whoever arrives from now on draws one from `end`
+            // on. Only a waiter that a wake-one woke in vain comes back with its old ticket; it
+            // is woken here once more at most, for WOKEN_ALL takes that ticket away, and the
+            // quota bounds the rest. So the sweep ends (W5).
+            let end = *end.get_or_insert(lists.next_ticket);
+            let more = loop {
+                let exclusive = quota > 0 && lists.exclusive.is_due(end);
+                if !exclusive && !lists.shared.is_due(end) {
+                    break false;
+                }
+                let Some(slot) = free.next() else { break true };
+                let (node, how) = if exclusive {
+                    quota -= 1;
+                    woken.0 += 1;
+                    (lists.exclusive.pop_front(), how)
+                } else {
+                    woken.1 += 1;
+                    // A shared waiter has no wake-one to pass on.
+                    (lists.shared.pop_front(), state::WOKEN_ALL)
+                };
+                if let Some(node) = node {
+                    self.count(-1);
+                    *slot = hand_over(node, how);
+                }
+            };
+            drop(lists);
+            batch.into_iter().for_each(unpark::<H>);
+            if !more {
+                return woken;
+            }
+        }
+    }
+
+    /// Puts `node` on the queue; the waiter's half of W1.
+    ///
+    /// With `keep_place`, a node that came before everybody who is there goes to the head.
+    ///
+    /// # Safety
+    ///
+    /// NODE-OWNER and NODE-PINNED: the caller owns `node`, which is not linked, has a task, stays
+    /// where it is, and is unlinked from this queue before it goes.
+    #[inline]
+    pub(crate) unsafe fn link(&self, node: &Node<H>, keep_place: bool) {
+        let mut lists = self.lock();
+        let lists_now = &mut *lists;
+        let list = match node.mode {
+            Mode::Exclusive => &mut lists_now.exclusive,
+            Mode::Shared => &mut lists_now.shared,
+        };
+        node.state.store(state::WAITING, Relaxed);
+        // SAFETY: NODE-PINNED, by the caller's promise; nobody makes a `&mut` to a linked node.
+        let entry = unsafe { UnsafeRef::from_raw(node) };
+        if keep_place && !list.is_due(node.ticket.get()) {
+            list.push_front(entry);
+        } else {
+            node.ticket.set(lists_now.next_ticket);
+            lists_now.next_ticket += 1;
+            list.push_back(entry);
+        }
+        self.count(1);
+        drop(lists);
+        if !mutant!(WaiterWithoutFence) {
+            fence(SeqCst);
+        }
+    }
+
+    /// Takes `node` off the queue. `false` when a wake had done so already.
+    ///
+    /// # Safety
+    ///
+    /// NODE-OWNER: the caller owns `node`, which it linked to this queue.
+    pub(crate) unsafe fn unlink(&self, node: &Node<H>) -> bool {
+        let mut lists = self.lock();
+        // Wakers change the state under this lock, so it cannot change now.
+        if node.state.load(Relaxed) != state::WAITING {
+            return false;
+        }
+        let list = match node.mode {
+            Mode::Exclusive => &mut lists.exclusive,
+            Mode::Shared => &mut lists.shared,
+        };
+        // SAFETY: NODE-LOCK. WAITING under the lock means linked here.
+        unsafe { list.cursor_mut_from_ptr(node) }.remove();
+        self.count(-1);
+        node.state.store(state::IDLE, Relaxed);
+        true
+    }
+
+    /// Locks the lists, with interrupts masked.
+    #[inline(always)]
+    fn lock(&self) -> SpinGuard<'_, Lists<H>, IrqOff<H::Cpu>> {
+        // SAFETY: CX-ATOMIC. No function of this file sleeps, and none lets the guard out.
+        self.lists.lock(unsafe { Atomic::assume() })
+    }
+
+    /// Adds to the count of linked nodes. The caller holds the lock, so there is no other writer.
+    #[inline(always)]
+    fn count(&self, change: i32) {
+        let linked = self.linked.load(Relaxed);
+        self.linked
+            .store(linked.wrapping_add_signed(change), Relaxed);
+    }
+}
+
+/// Whether the first of a list came before a ticket was drawn.
+trait IsDue {
+    fn is_due(&self, end: u64) -> bool;
+}
+
+impl<H: Host> IsDue for List<H> {
+    #[inline(always)]
+    fn is_due(&self, end: u64) -> bool {
+        (self.front().get()).is_some_and(|node| node.ticket.get() < end)
+    }
+}
+
+/// Gives an unlinked node back to its owner; returns whom to unpark once the lock is free.
+///
+/// The caller holds the lock under which it unlinked `node`.
+#[inline(always)]
+fn hand_over<H: Host>(node: UnsafeRef<Node<H>>, how: u8) -> Option<H::Task> {
+    // SAFETY: NODE-LOCK. The owner does not touch the cell before it sees the state below.
+    let task = node.task.with(|task| unsafe { (*task).clone() });
+    node.state.store(how, Release); // NODE-LAST
+    task
+}
+
+#[inline(always)]
+fn unpark<H: Host>(task: Option<H::Task>) {
+    if let Some(task) = task {
+        H::unpark(&task);
+    }
+}
+
+impl<H: Host> core::fmt::Debug for WaitQueue<H> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("WaitQueue")
+            .field("name", &self.name)
+            .field("waiters", &self.waiters())
+            .finish_non_exhaustive()
+    }
+}

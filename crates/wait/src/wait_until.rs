@@ -1,0 +1,115 @@
+//! Waiting for a condition: the loop around the steps of [`crate::waiter`], written once.
+
+use crate::host::Host;
+use crate::node::Mode;
+use crate::queue::WaitQueue;
+use crate::time::Instant;
+use crate::waiter::{TimedOut, Waiter};
+use core::pin::pin;
+use layercake_sync::{TaskAtomic, TaskCx};
+
+impl<H: Host> WaitQueue<H> {
+    /// Blocks until `cond` returns something, and returns that.
+    ///
+    /// `cond` is called on this thread with the token for locks: take the lock that protects the
+    /// state, look, and take what there is to take. Whoever changes that state wakes this queue
+    /// *after* the change. `cond` is called at least once, and again after each wake.
+    ///
+    /// A wake-one that reaches the caller while it finds the condition true by itself goes on to
+    /// the next waiter (W3). If `cond` panics the caller is off the queue (W8).
+    #[inline]
+    pub fn wait_until<T>(
+        &self,
+        cx: &mut TaskCx,
+        mut cond: impl FnMut(TaskAtomic<'_>) -> Option<T>,
+    ) -> T {
+        if let Some(value) = cond(cx.atomic()) {
+            return value;
+        }
+        match self.wait_slow(cx, None, Mode::Exclusive, cond) {
+            Ok(value) => value,
+            Err(TimedOut) => unreachable!("timed out without a deadline"),
+        }
+    }
+
+    /// [`wait_until`](WaitQueue::wait_until) as a shared waiter: every wake makes it look, and it
+    /// uses up none.
+    ///
+    /// For those who watch a state that others consume.
+    pub fn wait_until_shared<T>(
+        &self,
+        cx: &mut TaskCx,
+        mut cond: impl FnMut(TaskAtomic<'_>) -> Option<T>,
+    ) -> T {
+        if let Some(value) = cond(cx.atomic()) {
+            return value;
+        }
+        match self.wait_slow(cx, None, Mode::Shared, cond) {
+            Ok(value) => value,
+            Err(TimedOut) => unreachable!("timed out without a deadline"),
+        }
+    }
+
+    /// [`wait_until`](WaitQueue::wait_until), at most until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`] when `cond` was found false at or after the deadline. However many wakes come
+    /// in vain, they do not put it off (W9).
+    #[inline]
+    pub fn wait_until_deadline<T>(
+        &self,
+        cx: &mut TaskCx,
+        deadline: Instant,
+        mut cond: impl FnMut(TaskAtomic<'_>) -> Option<T>,
+    ) -> Result<T, TimedOut> {
+        if let Some(value) = cond(cx.atomic()) {
+            return Ok(value);
+        }
+        self.wait_slow(cx, Some(deadline), Mode::Exclusive, cond)
+    }
+
+    /// Blocks until the next wake that reaches the caller, whatever it was sent for.
+    ///
+    /// There is no condition here, so a wake before the call is missed: for those who only want
+    /// to know *that* something happens from now on.
+    pub fn wait_once(&self, cx: &mut TaskCx) {
+        let waiter = pin!(Waiter::new());
+        let waiter = waiter.as_ref();
+        waiter.prepare(self, cx);
+        waiter.maybe_block(cx);
+        waiter.accept();
+    }
+
+    /// The loop, once the condition was seen false without being on the queue.
+    fn wait_slow<T>(
+        &self,
+        cx: &mut TaskCx,
+        deadline: Option<Instant>,
+        mode: Mode,
+        mut cond: impl FnMut(TaskAtomic<'_>) -> Option<T>,
+    ) -> Result<T, TimedOut> {
+        let waiter = pin!(Waiter::with_mode(mode));
+        let waiter = waiter.as_ref();
+        loop {
+            waiter.prepare(self, cx);
+            if let Some(value) = cond(cx.atomic()) {
+                // A wake-one that came meanwhile may have been for another: pass it on.
+                waiter.clear();
+                return Ok(value);
+            }
+            let blocked = waiter.block(cx, deadline);
+            // Off the queue: by a wake, and this look is what it was for; or by the deadline, and
+            // this is the last one. If it panics, the drop passes a wake-one on.
+            let looked = cond(cx.atomic());
+            if let Some(value) = looked {
+                waiter.accept();
+                return Ok(value);
+            }
+            if blocked.is_err() || deadline.is_some_and(|deadline| H::now() >= deadline) {
+                waiter.accept();
+                return Err(TimedOut);
+            }
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! The steps of waiting: prepare, check, block, clear.
+//!
+//! For code that needs the steps one by one; most use [`WaitQueue::wait_until`]. What is on the
+//! list and how it is woken is in [`crate::queue`].
+//!
+//! The life of a waiter's node:
+//!
+//! ```text
+//!            prepare                 wake
+//!    IDLE ------------->  WAITING  -------->  WOKEN (one / all)
+//!     ^ ^                  |   ^                |   |
+//!     | '--- clear, -------'   '--- prepare ----'   |
+//!     |      deadline                               |
+//!     '------------- clear, accept -----------------'
+//! ```
+//!
+//! Wakes and unlinking happen under the queue's lock, so of a wake and a deadline (or a clear)
+//! that come together one wins, and both sides know which (W9).
+
+use crate::host::Host;
+use crate::mutant::mutant;
+use crate::node::{Mode, Node, state};
+use crate::queue::WaitQueue;
+use crate::time::Instant;
+use core::cell::Cell;
+use core::marker::PhantomData;
+use core::pin::Pin;
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
+use layercake_sync::TaskCx;
+
+/// The deadline came first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimedOut;
+
+impl core::fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("timed out")
+    }
+}
+
+impl core::error::Error for TimedOut {}
+
+/// One thread's place on a wait queue, on its own stack.
+///
+/// ```
+/// # #[cfg(all(feature = "std-host", not(loom)))] {
+/// use core::pin::pin;
+/// use core::sync::atomic::{AtomicBool, Ordering};
+/// use layercake_wait::{host::std::{enter, StdHost}, WaitQueue, Waiter};
+///
+/// static QUEUE: WaitQueue<StdHost> = WaitQueue::new("bell");
+/// static RUNG: AtomicBool = AtomicBool::new(false);
+///
+/// let ringer = std::thread::spawn(|| {
+///     RUNG.store(true, Ordering::Release); // first the condition,
+///     QUEUE.wake_all();                    // then the wake
+/// });
+/// enter(|cx| {
+///     let waiter = pin!(Waiter::new());
+///     let waiter = waiter.as_ref();
+///     loop {
+///         waiter.prepare(&QUEUE, cx);              // on the queue first,
+///         if RUNG.load(Ordering::Acquire) { break }  // then the check
+///         waiter.maybe_block(cx);
+///     }
+///     waiter.clear();
+/// });
+/// # ringer.join().unwrap();
+/// # }
+/// ```
+///
+/// It leaves the queue when it is dropped, however that comes about (W8).
+pub struct Waiter<'q, H: Host> {
+    /// The queue that the node's state speaks of. `Some` unless the state is IDLE.
+    queue: Cell<Option<&'q WaitQueue<H>>>,
+    node: Node<H>,
+    /// Neither `Send` nor `Sync`: it is one thread's.
+    _here: PhantomData<*mut ()>,
+}
+
+impl<'q, H: Host> Waiter<'q, H> {
+    /// An exclusive waiter, on no queue: one wake-one wakes one of these.
+    pub fn new() -> Self {
+        Self::with_mode(Mode::Exclusive)
+    }
+
+    /// A shared waiter, on no queue: every wake wakes it.
+    pub fn shared() -> Self {
+        Self::with_mode(Mode::Shared)
+    }
+
+    #[inline(always)]
+    pub(crate) fn with_mode(mode: Mode) -> Self {
+        Self {
+            queue: Cell::new(None),
+            node: Node::new(mode),
+            _here: PhantomData,
+        }
+    }
+
+    /// Puts the caller on `queue`. Look at the condition next.
+    ///
+    /// From here on every wake of the queue counts, also those before
+    /// [`maybe_block`](Waiter::maybe_block). Again on the same queue: nothing if it is still
+    /// there, else on it anew; that uses up the wake that took it off, since a look at the
+    /// condition follows. On another queue: it leaves the old one first, as by
+    /// [`clear`](Waiter::clear).
+    ///
+    /// O(1). Never blocks.
+    #[inline]
+    pub fn prepare(self: Pin<&Self>, queue: &'q WaitQueue<H>, cx: &mut TaskCx) {
+        let _ = cx;
+        if let Some(old) = self.queue.get()
+            && !core::ptr::eq(old, queue)
+        {
+            self.clear();
+        }
+        let before = self.node.state.load(Acquire);
+        if before == state::WAITING {
+            return;
+        }
+        if self.queue.replace(Some(queue)).is_none() {
+            // SAFETY: NODE-OWNER. Not linked, so the cell is this thread's.
+            self.node.task.with_mut(|task| unsafe {
+                (*task).get_or_insert_with(H::current);
+            });
+        }
+        // SAFETY: NODE-OWNER: this waiter's own node, not linked, with a task. NODE-PINNED: the
+        // waiter is pinned and unlinks it when it is dropped; `'q` outlives that.
+        unsafe { queue.link(&self.node, before == state::WOKEN_ONE) };
+    }
+
+    /// Blocks until the queue wakes the caller; not at all if it has done so since
+    /// [`prepare`](Waiter::prepare), or if that was not called.
+    ///
+    /// Look at the condition next, even so.
+    pub fn maybe_block(self: Pin<&Self>, cx: &mut TaskCx) {
+        // Without a deadline there is no timing out.
+        let _ = self.block(cx, None);
+    }
+
+    /// [`maybe_block`](Waiter::maybe_block), at most until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`] when the deadline came before a wake; the caller is off the queue then.
+    pub fn maybe_block_until(
+        self: Pin<&Self>,
+        cx: &mut TaskCx,
+        deadline: Instant,
+    ) -> Result<(), TimedOut> {
+        self.block(cx, Some(deadline))
+    }
+
+    #[inline(always)]
+    pub(crate) fn block(
+        self: Pin<&Self>,
+        cx: &mut TaskCx,
+        deadline: Option<Instant>,
+    ) -> Result<(), TimedOut> {
+        let Some(queue) = self.queue.get() else {
+            return Ok(());
+        };
+        if self.is_waiting() {
+            H::blocked_on(queue.name());
+        }
+        while self.is_waiting() {
+            H::park(cx, deadline);
+            if let Some(deadline) = deadline
+                && self.is_waiting()
+                && H::now() >= deadline
+                && self.withdraw()
+            {
+                return Err(TimedOut);
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves the queue; on none, it does nothing.
+    ///
+    /// A wake-one that reached the caller and that it has not [accepted](Waiter::accept) goes on
+    /// to the next (W3): whoever sent it counts on somebody to look.
+    #[inline]
+    pub fn clear(self: Pin<&Self>) {
+        self.leave();
+    }
+
+    /// Leaves the queue, having looked at the condition since
+    /// [`maybe_block`](Waiter::maybe_block) returned: a wake-one that ended it was used and is
+    /// not passed on.
+    ///
+    /// Still on the queue, this is [`clear`](Waiter::clear).
+    #[inline]
+    pub fn accept(self: Pin<&Self>) {
+        if self.is_waiting() {
+            self.leave();
+        } else {
+            self.node.state.store(state::IDLE, Relaxed);
+            self.queue.set(None);
+        }
+    }
+
+    /// Whether it is on a queue and has not been woken.
+    #[inline(always)]
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.node.state.load(Acquire) == state::WAITING
+    }
+
+    /// Takes itself off the queue; `false` when a wake was first, or when it was on none.
+    fn withdraw(&self) -> bool {
+        // SAFETY: NODE-OWNER: this waiter linked its node to that queue.
+        let first = (self.queue.get()).is_some_and(|queue| unsafe { queue.unlink(&self.node) });
+        if first {
+            self.queue.set(None);
+        }
+        first
+    }
+
+    #[inline]
+    fn leave(&self) {
+        let Some(queue) = self.queue.get() else {
+            return;
+        };
+        if self.is_waiting() && self.withdraw() {
+            return;
+        }
+        // A wake was first. Whatever its state says now is final.
+        let wake = self.node.state.load(Acquire);
+        self.node.state.store(state::IDLE, Relaxed);
+        self.queue.set(None);
+        if wake == state::WOKEN_ONE && !mutant!(SwallowedWakeOne) {
+            queue.wake_one();
+        }
+    }
+}
+
+impl<H: Host> Default for Waiter<'_, H> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<H: Host> Drop for Waiter<'_, H> {
+    #[inline]
+    fn drop(&mut self) {
+        self.leave();
+        // A model sees the end of the frame as a write to the node: a waker that touches it
+        // later, or is not ordered before it, is found out.
+        #[cfg(loom)]
+        self.node.task.with_mut(|_| ());
+    }
+}
+
+impl<H: Host> core::fmt::Debug for Waiter<'_, H> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Waiter")
+            .field("queue", &self.queue.get())
+            .finish_non_exhaustive()
+    }
+}
