@@ -4,13 +4,13 @@
 
 #[cfg(target_os = "none")]
 mod image {
-    use board_rpi4::BOARD;
-    use layercake_kernel::TaskCx;
+    use board_rpi4::{BOARD, script};
+    use layercake_kernel::{TaskCx, entry};
 
-    layercake_kernel::entry!(&BOARD, main);
+    entry!(&BOARD, main);
 
     fn main(cx: &mut TaskCx) {
-        loop { layercake_kernel::kprintln!("tick"); layercake_kernel::time::sleep(cx, core::time::Duration::from_secs(1)); }
+        layercake_monitor::run(cx, script::from_host().as_deref())
     }
 }
 

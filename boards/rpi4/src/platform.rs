@@ -92,11 +92,17 @@ impl Platform for Pi4 {
 
     fn init_console(&self) {
         let (pins, clock, default) = if MINI {
-            (ConsolePins::MiniUart, Clock::Core, MiniUart::DEFAULT_CLOCK_HZ)
+            (
+                ConsolePins::MiniUart,
+                Clock::Core,
+                MiniUart::DEFAULT_CLOCK_HZ,
+            )
         } else {
             (ConsolePins::Pl011, Clock::Uart, Pl011::DEFAULT_CLOCK_HZ)
         };
-        let rate = mailbox().clock_rate(clock, &mut Message::new(), sync).unwrap_or(default);
+        let rate = mailbox()
+            .clock_rate(clock, &mut Message::new(), sync)
+            .unwrap_or(default);
         self.gpio.route_console(pins);
         // A clock for which there is no divisor leaves the port as the firmware set it up.
         let _ = self.port().init(rate, BAUD);
@@ -111,7 +117,8 @@ impl Platform for Pi4 {
         let mut map = MemoryMap::new();
         let mut add = |range: Range<u64>, region| {
             let range = range.start as usize..range.end as usize;
-            map.push((range, region)).expect("more ranges than `Memory` keeps and three");
+            map.push((range, region))
+                .expect("more ranges than `Memory` keeps and three");
         };
         ram.iter().for_each(|range| add(range, Region::Ram));
         add(at::FIRMWARE_PAGE, Region::Reserved);
@@ -140,7 +147,10 @@ impl Platform for Pi4 {
     #[inline]
     fn claim(&self) -> Option<Claim> {
         let claim = self.gic.claim()?;
-        Some(Claim { irq: IrqId(claim.id().number()), raw: claim.into_raw() })
+        Some(Claim {
+            irq: IrqId(claim.id().number()),
+            raw: claim.into_raw(),
+        })
     }
 
     #[inline]
@@ -197,7 +207,11 @@ impl Uart for Pi4 {
 
     fn set_interrupts(&self, receive: bool, transmit: bool) {
         let _ = transmit;
-        if receive { self.port().enable_rx_irq() } else { self.port().disable_rx_irq() }
+        if receive {
+            self.port().enable_rx_irq()
+        } else {
+            self.port().disable_rx_irq()
+        }
     }
 
     fn take_lost(&self) -> u32 {
