@@ -144,6 +144,12 @@ impl Platform for Pi4 {
         }
     }
 
+    fn disable(&self, irq: IrqId) {
+        if let Some(irq) = crate::gic::IrqId::new(irq.0) {
+            self.gic.disable(irq);
+        }
+    }
+
     #[inline]
     fn claim(&self) -> Option<Claim> {
         let claim = self.gic.claim()?;

@@ -25,8 +25,8 @@ pub(crate) struct Core {
     block: Cell<CoreBlock>,
     /// How deep in interrupt handlers this core is: 0 or 1.
     pub irq_depth: Cell<u32>,
-    /// What the timer is set to, in ns; `u64::MAX` when it is off.
-    pub programmed: Cell<u64>,
+    /// What the timer is set to, in ns; `u64::MAX` when it is off. Written by this core alone.
+    pub programmed: AtomicU64,
     /// The thread that runs when none is runnable; the core's boot context.
     pub idle: Thread,
     /// The running thread, for other cores to look at.
@@ -85,7 +85,7 @@ impl Core {
                 id,
             }),
             irq_depth: Cell::new(0),
-            programmed: Cell::new(u64::MAX),
+            programmed: AtomicU64::new(u64::MAX),
             idle: Thread::idle(id),
             current: AtomicPtr::new(core::ptr::null_mut()),
             run_queue: IrqSpinLock::new(RunQueue::new(SLICE_NS)),

@@ -24,7 +24,7 @@ pub type Handler = fn(IrqCx<'_>);
 
 static HANDLERS: [AtomicPtr<()>; MAX_IRQS] =
     [const { AtomicPtr::new(core::ptr::null_mut()) }; MAX_IRQS];
-/// Interrupts that nobody handles; each is reported once by the log, and counted.
+/// Interrupts that came and nobody handles. Each is turned off when it comes, so it comes once.
 static UNHANDLED: AtomicU64 = AtomicU64::new(0);
 
 /// Why an interrupt cannot have a handler.
@@ -114,6 +114,8 @@ fn handle(irq: u32) {
         }
         _ => {
             UNHANDLED.fetch_add(1, Ordering::Relaxed);
+            platform::get().disable(IrqId(irq));
+            log::warn!("interrupt {irq} has no handler and is turned off");
         }
     }
 }

@@ -77,6 +77,9 @@ pub trait Platform: Sync {
     /// Lets `irq` through, to the first core (or to the calling one if it is private).
     fn enable(&self, irq: IrqId);
 
+    /// Keeps `irq` from coming again.
+    fn disable(&self, irq: IrqId);
+
     /// Takes the most urgent pending interrupt. None: it went away.
     fn claim(&self) -> Option<Claim>;
 

@@ -108,17 +108,18 @@ fn reschedule(why: Why) {
     let core = cpu::this();
     let prev = thread::current();
     let mut locked = Locked::take(core);
-    prev.need_resched.store(false, Ordering::Relaxed);
     if why == Why::Park
         && prev
             .permit
             .compare_exchange(RUNNING, PARKED, Ordering::AcqRel, Ordering::Acquire)
             .is_err()
     {
-        // Notified meanwhile: take the permit and go on.
-        prev.permit.store(RUNNING, Ordering::Relaxed);
+        // Notified meanwhile: take the permit and go on. A swap, not a store: whoever gave the
+        // permit last must be heard, too.
+        prev.permit.swap(RUNNING, Ordering::Acquire);
         return;
     }
+    prev.need_resched.store(false, Ordering::Relaxed);
     let now = time::now_ns();
     let queue = locked.queue();
     match why {
@@ -140,6 +141,9 @@ fn reschedule(why: Why) {
         return;
     }
     Counts::add(&core.counts.switches);
+    if why == Why::Preempted && !prev.is_idle() {
+        offer(prev);
+    }
     if next.is_idle() {
         cpu::IDLE.fetch_or(1 << core.id(), Ordering::Relaxed);
     } else if prev.is_idle() {
@@ -160,6 +164,15 @@ fn reschedule(why: Why) {
     };
     // SAFETY: SWITCH: what `switch` carried.
     unsafe { finish_switch(came_from) }
+}
+
+/// Tells an idle core that may run it of a thread that has to wait here: that core pulls it.
+#[inline]
+fn offer(thread: &Thread) {
+    let takers = u64::from(cpu::IDLE.load(Ordering::Relaxed)) & thread.allowed().bits();
+    if takers != 0 {
+        platform::get().send_sgi(takers.trailing_zeros() as usize, irq::SGI_RESCHEDULE);
+    }
 }
 
 /// The first thing after a switch: lets go of the run queue, and of the thread that was left.
@@ -318,6 +331,7 @@ fn make_runnable(thread: &'static Thread, how: Enqueue) {
     let event = queue.next_event();
     drop(locked);
     let here = cpu::this();
+    let due = |event| event < cpu::core(target).programmed.load(Ordering::Relaxed);
     if target == here.id() {
         if let Some(event) = event {
             time::at_least_by(here, event);
@@ -325,7 +339,7 @@ fn make_runnable(thread: &'static Thread, how: Enqueue) {
         if preempts {
             set_need_resched();
         }
-    } else if preempts || event.is_some() {
+    } else if preempts || event.is_some_and(due) {
         // The other core switches, or sets its timer for the end of the turn.
         platform::get().send_sgi(target, irq::SGI_RESCHEDULE);
     }

@@ -73,8 +73,8 @@ pub(crate) fn init_core() {
 /// calling core.
 #[inline]
 pub(crate) fn at_least_by(core: &Core, ns: u64) {
-    if ns < core.programmed.get() {
-        core.programmed.set(ns);
+    if ns < core.programmed.load(Ordering::Relaxed) {
+        core.programmed.store(ns, Ordering::Relaxed);
         let ticks = (u128::from(ns) * u128::from(TO_TICKS.load(Ordering::Relaxed))) >> SHIFT;
         counter::set_deadline(u64::try_from(ticks).unwrap_or(u64::MAX) + 1);
     }
@@ -119,7 +119,7 @@ pub(crate) fn disarm_park(thread: &'static Thread) {
 /// The timer's interrupt: wakes whose time has come, ends turns, sets the timer anew.
 pub(crate) fn on_interrupt(core: &'static Core) {
     Counts::add(&core.counts.timer);
-    core.programmed.set(u64::MAX);
+    core.programmed.store(u64::MAX, Ordering::Relaxed);
     let mut now = now_ns();
     loop {
         // SAFETY: CX-ATOMIC: an interrupt handler does not sleep.
@@ -141,7 +141,7 @@ pub(crate) fn on_interrupt(core: &'static Core) {
     }
     match run_queue::on_timer(core, now) {
         Some(event) => at_least_by(core, event),
-        None if core.programmed.get() == u64::MAX => counter::stop(),
+        None if core.programmed.load(Ordering::Relaxed) == u64::MAX => counter::stop(),
         None => {}
     }
 }
