@@ -5,4 +5,8 @@
 extern crate std;
 
 pub mod gic;
+pub mod gpio;
 pub mod memory_map;
+pub mod mini_uart;
+pub mod pl011;
+pub mod uart;
