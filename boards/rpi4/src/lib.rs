@@ -6,7 +6,11 @@ extern crate std;
 
 pub mod gic;
 pub mod gpio;
+pub mod mailbox;
 pub mod memory_map;
 pub mod mini_uart;
 pub mod pl011;
+pub mod semihosting;
+pub mod spin_table;
 pub mod uart;
+pub mod watchdog;
