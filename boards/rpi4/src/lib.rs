@@ -4,9 +4,11 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod dtb;
 pub mod gic;
 pub mod gpio;
 pub mod mailbox;
+pub mod memory;
 pub mod memory_map;
 pub mod mini_uart;
 pub mod pl011;
