@@ -2,7 +2,8 @@
 //!
 //! They sleep in `wfe` with MMU and caches off, and look, each time they wake, into a word of
 //! their own for the address of the code to run (device tree `enable-method = "spin-table"`).
-//! The words lie at [`SPIN_TABLE`]. A core that was released is out of the table for good: it cannot be released twice.
+//! The words lie at [`SPIN_TABLE`]. A core that was released is out of the table for good: it
+//! cannot be released twice.
 
 #![cfg(target_arch = "aarch64")]
 

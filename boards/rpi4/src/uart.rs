@@ -6,8 +6,9 @@
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// Bytes that a UART had received before it was set up (at most its receive FIFO).
-pub type EarlyInput = heapless::Vec<u8, 32>;
+/// Bytes that a UART had received before it was set up: its receive FIFO (32 at most), and what
+/// came while that was read.
+pub type EarlyInput = heapless::Vec<u8, 64>;
 
 /// Polls of a status register before an output call gives up, so that a UART which never drains
 /// (no clock, not enabled) costs output and not the machine. A poll takes some 50 ns or more on
