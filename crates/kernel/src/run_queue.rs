@@ -413,6 +413,21 @@ impl Loads for Published {
     }
 }
 
+/// The same for a core that looks for a thread to take: one that was put on an idle core runs there
+/// at once, and is left to it.
+struct Spare;
+
+impl Loads for Spare {
+    fn load(&self, id: usize) -> CoreLoad {
+        let load = Published.load(id);
+        let soon = usize::from(load.running.is_none());
+        CoreLoad {
+            queued: load.queued.saturating_sub(soon),
+            ..load
+        }
+    }
+}
+
 /// The core for a thread that becomes runnable: the one it ran on if that is idle, else as the
 /// policy says.
 fn place(thread: &'static Thread, home: usize, how: Enqueue) -> usize {
@@ -450,7 +465,7 @@ pub(crate) fn idle_loop() -> ! {
 /// masked.
 fn pull(core: &'static Core) -> bool {
     let online = CpuSet::from_bits(u64::from(cpu::online_mask()));
-    let Some(from) = pull_from(online, core.id(), &Published) else {
+    let Some(from) = pull_from(online, core.id(), &Spare) else {
         return false;
     };
     let now = time::now_ns();
