@@ -3,7 +3,7 @@
 //   x21  return address of drop_to_el1
 // Position: linked and loaded at the same address; addresses are taken pc-relative.
 
-.section .text.boot, "ax"
+.section .text.head, "ax"
 .global _start
 .type _start, @function
 _start:

@@ -20,7 +20,10 @@ pub struct CoreBlock {
 
 /// Offset of `emergency_top`, for the vectors.
 pub const EMERGENCY_TOP: usize = 0;
-const_assert_eq!(core::mem::offset_of!(CoreBlock, emergency_top), EMERGENCY_TOP);
+const_assert_eq!(
+    core::mem::offset_of!(CoreBlock, emergency_top),
+    EMERGENCY_TOP
+);
 
 /// Makes `block` this core's block.
 ///

@@ -20,9 +20,7 @@ pub fn frequency() -> u64 {
 pub fn now() -> u64 {
     let ticks: u64;
     // SAFETY: reading the register has no effect.
-    unsafe {
-        asm!("isb", "mrs {}, cntpct_el0", out(reg) ticks, options(nostack, preserves_flags))
-    }
+    unsafe { asm!("isb", "mrs {}, cntpct_el0", out(reg) ticks, options(nostack, preserves_flags)) }
     ticks
 }
 

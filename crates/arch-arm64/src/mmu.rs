@@ -4,11 +4,9 @@
 //! Where memory is and what it is for is said by the caller. Every core starts on the early table
 //! of `boot.s` and takes these with [`Tables::activate`].
 
-use aarch64_paging::descriptor::{El1Attributes, PhysicalAddress};
-use aarch64_paging::paging::{
-    Constraints, El1And0, MemoryRegion, PageTable, Translation, VaRange,
-};
 use aarch64_paging::Mapping;
+use aarch64_paging::descriptor::{El1Attributes, PhysicalAddress};
+use aarch64_paging::paging::{Constraints, El1And0, MemoryRegion, PageTable, Translation, VaRange};
 use core::arch::asm;
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -69,7 +67,10 @@ impl Translation<El1Attributes> for Identity {
     fn allocate_table(&mut self) -> (NonNull<PageTable<El1Attributes>>, PhysicalAddress) {
         let page = (self.source)();
         let table = NonNull::new(page as *mut PageTable<El1Attributes>);
-        (table.expect("the source of page tables gave address 0"), PhysicalAddress(page))
+        (
+            table.expect("the source of page tables gave address 0"),
+            PhysicalAddress(page),
+        )
     }
 
     unsafe fn deallocate_table(&mut self, _: NonNull<PageTable<El1Attributes>>) {
@@ -88,7 +89,9 @@ pub struct Tables {
 
 impl core::fmt::Debug for Tables {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Tables").field("root", &self.mapping.root_address()).finish()
+        f.debug_struct("Tables")
+            .field("root", &self.mapping.root_address())
+            .finish()
     }
 }
 

@@ -59,7 +59,11 @@ pub unsafe extern "C" fn switch(from: *mut usize, to: usize, carry: usize) -> us
 /// # Safety
 ///
 /// Invariant **SWITCH**: `top` is the 16-byte aligned end of a writable stack that nobody uses.
-pub unsafe fn prepare(top: usize, entry: extern "C" fn(usize, usize) -> !, argument: usize) -> usize {
+pub unsafe fn prepare(
+    top: usize,
+    entry: extern "C" fn(usize, usize) -> !,
+    argument: usize,
+) -> usize {
     debug_assert!(top % 16 == 0);
     let frame = (top - FRAME) as *mut Frame;
     // SAFETY: SWITCH, by the caller's promise.

@@ -242,8 +242,23 @@ impl<H: Host> Item<H> {
         }
         // Before PENDING goes off: after that it belongs to the next queuer.
         self.queue.store(ptr::null_mut(), Relaxed);
+        if mutant!(PendingOffThenRunningOn) {
+            while let Err(now) = self.step(old, old.withdrawn(), AcqRel) {
+                old = now;
+            }
+            old = old.withdrawn();
+        }
+        let order = if mutant!(StartWithoutAcquire) {
+            Ordering::Release
+        } else {
+            AcqRel
+        };
+        let new = |old: State| match mutant!(PendingUntilTheEnd) {
+            true => old.started().queued(),
+            false => old.started(),
+        };
         // Acquire: what those stored who queued or joined.
-        while let Err(now) = self.step(old, old.started(), AcqRel) {
+        while let Err(now) = self.step(old, new(old), order) {
             old = now;
         }
         Turn::Start
@@ -270,7 +285,7 @@ impl<H: Host> Item<H> {
         // SAFETY: RUN-OWNS: it stays until RUNNING is off.
         let it = unsafe { item.as_ref() };
         // SAFETY: OWNED: it runs. Read now: when RUNNING is off it may be gone.
-        let release = unsafe { it.held() };
+        let mut release = unsafe { it.held() };
         let mut old = it.state(Acquire);
         loop {
             if old.parked() && !mutant!(LostRequeue) {
@@ -285,11 +300,19 @@ impl<H: Host> Item<H> {
                 old = it.state(Acquire);
                 continue;
             }
+            let mut new = old.finished();
+            if mutant!(PendingUntilTheEnd) {
+                new = new.withdrawn();
+            }
             // Release: the next run, and who waits for this one, see what it did.
-            match it.step(old, old.finished(), AcqRel) {
+            match it.step(old, new, AcqRel) {
                 Ok(()) => break,
                 Err(_) => old = it.state(Acquire),
             }
+        }
+        if mutant!(ClearThenRead) {
+            // SAFETY: none: this is wrong.
+            release = unsafe { it.held() };
         }
         if let (false, Some(release)) = (old.pending(), release) {
             // SAFETY: OWNED: the step above made it idle.

@@ -8,6 +8,7 @@
 
 use crate::const_unless_loom;
 use crate::item::{Item, ItemAdapter, Turn};
+use crate::mutant::mutant;
 use crate::owner::{Release, Share};
 use crate::worker::{Job, Worker, WorkerAdapter};
 use core::fmt;
@@ -184,7 +185,12 @@ impl<H: Host> WorkQueue<H> {
                 return Queued::Closed;
             }
             // Acquire, too: the end of the last run was the end of the use of `release`.
-            match it.step(old, old.queued(), AcqRel) {
+            let order = if mutant!(QueueWithoutAcquire) {
+                Publish
+            } else {
+                AcqRel
+            };
+            match it.step(old, old.queued(), order) {
                 Ok(()) if old.running() => break Queued::WillRunAgain,
                 Ok(()) => break Queued::New,
                 Err(now) => old = now,
