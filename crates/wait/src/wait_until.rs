@@ -1,6 +1,7 @@
 //! Waiting for a condition: the loop around the steps of [`crate::waiter`], written once.
 
 use crate::host::Host;
+use crate::mutant::mutant;
 use crate::node::Mode;
 use crate::queue::WaitQueue;
 use crate::time::Instant;
@@ -93,7 +94,9 @@ impl<H: Host> WaitQueue<H> {
         let waiter = waiter.as_ref();
         loop {
             waiter.prepare(self, cx);
-            if let Some(value) = cond(cx.atomic()) {
+            if !mutant!(CheckThenEnqueue)
+                && let Some(value) = cond(cx.atomic())
+            {
                 // A wake-one that came meanwhile may have been for another: pass it on.
                 waiter.clear();
                 return Ok(value);

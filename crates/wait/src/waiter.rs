@@ -25,7 +25,7 @@ use crate::time::Instant;
 use core::cell::Cell;
 use core::marker::PhantomData;
 use core::pin::Pin;
-use core::sync::atomic::Ordering::{Acquire, Relaxed};
+use core::sync::atomic::Ordering::Acquire;
 use layercake_sync::TaskCx;
 
 /// The deadline came first.
@@ -71,7 +71,7 @@ impl core::error::Error for TimedOut {}
 ///
 /// It leaves the queue when it is dropped, however that comes about (W8).
 pub struct Waiter<'q, H: Host> {
-    /// The queue that the node's state speaks of. `Some` unless the state is IDLE.
+    /// The queue that the node's state speaks of; `None` is IDLE, whatever the state says.
     queue: Cell<Option<&'q WaitQueue<H>>>,
     node: Node<H>,
     /// Neither `Send` nor `Sync`: it is one thread's.
@@ -110,24 +110,25 @@ impl<'q, H: Host> Waiter<'q, H> {
     #[inline]
     pub fn prepare(self: Pin<&Self>, queue: &'q WaitQueue<H>, cx: &mut TaskCx) {
         let _ = cx;
-        if let Some(old) = self.queue.get()
-            && !core::ptr::eq(old, queue)
-        {
-            self.clear();
+        let mut keep_place = false;
+        if let Some(old) = self.queue.get() {
+            if !core::ptr::eq(old, queue) {
+                self.clear();
+            } else {
+                match self.node.state.load(Acquire) {
+                    state::WAITING => return,
+                    woken => keep_place = woken == state::WOKEN_ONE,
+                }
+            }
         }
-        let before = self.node.state.load(Acquire);
-        if before == state::WAITING {
-            return;
-        }
-        if self.queue.replace(Some(queue)).is_none() {
-            // SAFETY: NODE-OWNER. Not linked, so the cell is this thread's.
-            self.node.task.with_mut(|task| unsafe {
-                (*task).get_or_insert_with(H::current);
-            });
-        }
+        self.queue.set(Some(queue));
+        // SAFETY: NODE-OWNER. Not linked, so the cell is this thread's.
+        self.node.task.with_mut(|task| unsafe {
+            (*task).get_or_insert_with(H::current);
+        });
         // SAFETY: NODE-OWNER: this waiter's own node, not linked, with a task. NODE-PINNED: the
         // waiter is pinned and unlinks it when it is dropped; `'q` outlives that.
-        unsafe { queue.link(&self.node, before == state::WOKEN_ONE) };
+        unsafe { queue.link(&self.node, keep_place) };
     }
 
     /// Blocks until the queue wakes the caller; not at all if it has done so since
@@ -161,15 +162,13 @@ impl<'q, H: Host> Waiter<'q, H> {
         let Some(queue) = self.queue.get() else {
             return Ok(());
         };
-        if self.is_waiting() {
+        while self.node.state.load(Acquire) == state::WAITING {
             H::blocked_on(queue.name());
-        }
-        while self.is_waiting() {
             H::park(cx, deadline);
             if let Some(deadline) = deadline
                 && self.is_waiting()
                 && H::now() >= deadline
-                && self.withdraw()
+                && (self.withdraw() || mutant!(DeadlineIgnoresWake))
             {
                 return Err(TimedOut);
             }
@@ -196,15 +195,14 @@ impl<'q, H: Host> Waiter<'q, H> {
         if self.is_waiting() {
             self.leave();
         } else {
-            self.node.state.store(state::IDLE, Relaxed);
             self.queue.set(None);
         }
     }
 
     /// Whether it is on a queue and has not been woken.
     #[inline(always)]
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.node.state.load(Acquire) == state::WAITING
+    pub fn is_waiting(&self) -> bool {
+        self.queue.get().is_some() && self.node.state.load(Acquire) == state::WAITING
     }
 
     /// Takes itself off the queue; `false` when a wake was first, or when it was on none.
@@ -227,7 +225,6 @@ impl<'q, H: Host> Waiter<'q, H> {
         }
         // A wake was first. Whatever its state says now is final.
         let wake = self.node.state.load(Acquire);
-        self.node.state.store(state::IDLE, Relaxed);
         self.queue.set(None);
         if wake == state::WOKEN_ONE && !mutant!(SwallowedWakeOne) {
             queue.wake_one();
