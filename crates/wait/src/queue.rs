@@ -249,9 +249,10 @@ impl<H: Host> WaitQueue<H> {
     /// where it is, and is unlinked from this queue before it goes.
     #[inline]
     pub(crate) unsafe fn link(&self, node: &Node<H>, keep_place: bool) {
+        let mode = node.mode; // read here, where the compiler may still know it
         let mut lists = self.lock();
         let lists_now = &mut *lists;
-        let list = match node.mode {
+        let list = match mode {
             Mode::Exclusive => &mut lists_now.exclusive,
             Mode::Shared => &mut lists_now.shared,
         };

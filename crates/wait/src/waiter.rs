@@ -109,26 +109,35 @@ impl<'q, H: Host> Waiter<'q, H> {
     /// O(1). Never blocks.
     #[inline]
     pub fn prepare(self: Pin<&Self>, queue: &'q WaitQueue<H>, cx: &mut TaskCx) {
-        let _ = cx;
-        let mut keep_place = false;
-        if let Some(old) = self.queue.get() {
-            if !core::ptr::eq(old, queue) {
-                self.clear();
-            } else {
-                match self.node.state.load(Acquire) {
-                    state::WAITING => return,
-                    woken => keep_place = woken == state::WOKEN_ONE,
-                }
-            }
+        if self.queue.get().is_some() {
+            return self.prepare_again(queue, cx);
         }
-        self.queue.set(Some(queue));
-        // SAFETY: NODE-OWNER. Not linked, so the cell is this thread's.
+        // SAFETY: NODE-OWNER. On no queue, so the cell is this thread's.
         self.node.task.with_mut(|task| unsafe {
-            (*task).get_or_insert_with(H::current);
+            *task = Some(H::current());
         });
-        // SAFETY: NODE-OWNER: this waiter's own node, not linked, with a task. NODE-PINNED: the
+        self.queue.set(Some(queue));
+        // SAFETY: NODE-OWNER: this waiter's own node, on no queue, with a task. NODE-PINNED: the
         // waiter is pinned and unlinks it when it is dropped; `'q` outlives that.
-        unsafe { queue.link(&self.node, keep_place) };
+        unsafe { queue.link(&self.node, false) };
+    }
+
+    /// [`prepare`](Waiter::prepare) for one that is on a queue, or was until a wake.
+    #[inline(never)]
+    fn prepare_again(self: Pin<&Self>, queue: &'q WaitQueue<H>, cx: &mut TaskCx) {
+        if !self
+            .queue
+            .get()
+            .is_some_and(|old| core::ptr::eq(old, queue))
+        {
+            self.clear();
+            return self.prepare(queue, cx);
+        }
+        let woken = self.node.state.load(Acquire);
+        if woken != state::WAITING {
+            // SAFETY: as in `prepare`; a wake has unlinked it, and the task is still there.
+            unsafe { queue.link(&self.node, woken == state::WOKEN_ONE) };
+        }
     }
 
     /// Blocks until the queue wakes the caller; not at all if it has done so since
@@ -154,14 +163,21 @@ impl<'q, H: Host> Waiter<'q, H> {
     }
 
     #[inline(always)]
-    pub(crate) fn block(
-        self: Pin<&Self>,
+    fn block(self: Pin<&Self>, cx: &mut TaskCx, deadline: Option<Instant>) -> Result<(), TimedOut> {
+        match self.queue.get() {
+            Some(queue) => self.block_on(queue, cx, deadline),
+            None => Ok(()),
+        }
+    }
+
+    /// Blocks until the wake or the deadline. `queue` is the one that it is on.
+    #[inline(always)]
+    fn block_on(
+        &self,
+        queue: &'q WaitQueue<H>,
         cx: &mut TaskCx,
         deadline: Option<Instant>,
     ) -> Result<(), TimedOut> {
-        let Some(queue) = self.queue.get() else {
-            return Ok(());
-        };
         while self.node.state.load(Acquire) == state::WAITING {
             H::blocked_on(queue.name());
             H::park(cx, deadline);
@@ -174,6 +190,26 @@ impl<'q, H: Host> Waiter<'q, H> {
             }
         }
         Ok(())
+    }
+
+    /// Blocks, and looks: by the end it is off the queue, and a wake-one that it got is used.
+    ///
+    /// If `look` panics the wake-one is still to be handed on. `None` in the answer's first
+    /// place is what `look` said; the second tells whether the deadline ended the wait.
+    #[inline(always)]
+    pub(crate) fn block_and_look<T>(
+        self: Pin<&Self>,
+        queue: &'q WaitQueue<H>,
+        cx: &mut TaskCx,
+        deadline: Option<Instant>,
+        look: impl FnOnce(&mut TaskCx) -> Option<T>,
+    ) -> (Option<T>, Result<(), TimedOut>) {
+        let blocked = self.block_on(queue, cx, deadline);
+        let found = look(cx);
+        if found.is_some() {
+            self.queue.set(None);
+        }
+        (found, blocked)
     }
 
     /// Leaves the queue; on none, it does nothing.
@@ -208,19 +244,24 @@ impl<'q, H: Host> Waiter<'q, H> {
     /// Takes itself off the queue; `false` when a wake was first, or when it was on none.
     fn withdraw(&self) -> bool {
         // SAFETY: NODE-OWNER: this waiter linked its node to that queue.
-        let first = (self.queue.get()).is_some_and(|queue| unsafe { queue.unlink(&self.node) });
+        let unlink = |queue: &WaitQueue<H>| unsafe { queue.unlink(&self.node) };
+        let first = self.is_waiting() && self.queue.get().is_some_and(unlink);
         if first {
             self.queue.set(None);
         }
         first
     }
 
-    #[inline]
+    #[inline(always)]
     fn leave(&self) {
-        let Some(queue) = self.queue.get() else {
-            return;
-        };
-        if self.is_waiting() && self.withdraw() {
+        if let Some(queue) = self.queue.get() {
+            self.leave_queue(queue);
+        }
+    }
+
+    #[inline(never)]
+    fn leave_queue(&self, queue: &'q WaitQueue<H>) {
+        if self.withdraw() {
             return;
         }
         // A wake was first. Whatever its state says now is final.
