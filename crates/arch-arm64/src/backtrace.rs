@@ -20,7 +20,7 @@ pub unsafe fn walk(
     let mut frame = frame;
     for _ in 0..most {
         let inside = |s: &Range<usize>| s.contains(&frame) && s.contains(&(frame + 15));
-        if frame == 0 || frame % 8 != 0 || !stacks.iter().any(inside) {
+        if frame == 0 || !frame.is_multiple_of(8) || !stacks.iter().any(inside) {
             return;
         }
         // SAFETY: STACK-READABLE; aligned and inside, as just checked.

@@ -64,7 +64,7 @@ pub unsafe fn prepare(
     entry: extern "C" fn(usize, usize) -> !,
     argument: usize,
 ) -> usize {
-    debug_assert!(top % 16 == 0);
+    debug_assert!(top.is_multiple_of(16));
     let frame = (top - FRAME) as *mut Frame;
     // SAFETY: SWITCH, by the caller's promise.
     unsafe {

@@ -1,7 +1,7 @@
 //! The cores: each core's own block, and which of them are up, idle or stopped.
 //!
 //! What is in a block is used by its core alone unless it says otherwise. What the scheduler does
-//! with it is in [`crate::run_queue`].
+//! with it is in `run_queue`.
 
 use crate::IrqSpinLock;
 use crate::config;

@@ -1,6 +1,6 @@
 //! Threads: what the kernel keeps for each, and how they are made, ended and joined.
 //!
-//! Which thread runs where and when is decided in [`crate::run_queue`].
+//! Which thread runs where and when is decided in `run_queue`.
 //!
 //! A [`Thread`] is never freed, only reused for another: so a handle that came too late (a wake
 //! for a thread that has gone) reaches some thread, and is a spurious permit at worst.
@@ -47,7 +47,7 @@ pub struct Thread {
     pub(crate) preempt_count: AtomicU32,
     /// Whether another thread should run. Set and cleared on the core that the thread runs on.
     pub(crate) need_resched: AtomicBool,
-    /// RUNNING, NOTIFIED or PARKED: see [`crate::run_queue`].
+    /// RUNNING, NOTIFIED or PARKED: see `run_queue`.
     pub(crate) permit: AtomicU8,
     /// The core that it runs on or ran on last. Changed by whoever makes it runnable.
     pub(crate) core: AtomicUsize,
