@@ -36,3 +36,8 @@ pub use rw::{ReadGuard, RwSpinLock, WriteGuard};
 pub use section::{irq_off, preempt_off};
 pub use seq::SeqLock;
 pub use spin::{SpinGuard, SpinLock};
+
+/// The page of the book: its examples are compiled here.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/contexts.md")]
+mod book {}

@@ -44,7 +44,12 @@ pub struct PerCpu<T, M: Mask, const N: usize> {
 unsafe impl<T: Send, M: Mask, const N: usize> Sync for PerCpu<T, M, N> {}
 
 impl<T, M: Mask<Cpu: CpuId>, const N: usize> PerCpu<T, M, N> {
-    /// These values, the first for core 0. Does not compile with fewer than there may be cores.
+    /// These values, the first for core 0. Does not compile with fewer than there may be cores:
+    ///
+    /// ```compile_fail,E0080
+    /// # use layercake_sync::{IrqOff, PerCpu, host::StdCpu, percpu::Line};
+    /// static CELL: PerCpu<u32, IrqOff<StdCpu>, 1> = PerCpu::new([Line(0)]);
+    /// ```
     pub const fn new(values: [Line<T>; N]) -> Self {
         const {
             assert!(N >= <M::Cpu as CpuId>::MAX, "a core would have no value");

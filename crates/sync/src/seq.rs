@@ -126,10 +126,12 @@ impl<T: Record, M: Mask> SeqLock<T, M> {
                 core::hint::cold_path();
                 before = M::Cpu::wait_while_eq(&self.sequence, before);
             }
-            match self.attempt(before) {
-                Ok(record) => return record,
-                Err(now) => before = now,
+            if let Some(record) = self.attempt(before) {
+                return record;
             }
+            // Looked at anew: the look that found it changed came after the words were read, and
+            // acquires nothing for those that are read next.
+            before = self.sequence.load(Acquire);
         }
     }
 
@@ -141,23 +143,20 @@ impl<T: Record, M: Mask> SeqLock<T, M> {
         if before & 1 != 0 {
             return None;
         }
-        self.attempt(before).ok()
+        self.attempt(before)
     }
 
-    /// Reads once; `Err` is the sequence that came between.
+    /// Reads once, given an even sequence that was loaded with acquire.
     #[inline(always)]
-    fn attempt(&self, before: u32) -> Result<T, u32> {
+    fn attempt(&self, before: u32) -> Option<T> {
         if before == 0 {
-            return Ok(self.first);
+            return Some(self.first);
         }
         let words = sealed::Cells::load(&self.words);
         // A word of a later write, once read, brings that write's odd sequence with it: the
         // loads above, then this fence, meet the writer's fence and its stores.
         fence(Acquire);
-        match self.sequence.load(Relaxed) {
-            after if after == before => Ok(T::from_words(words)),
-            after => Err(after),
-        }
+        (self.sequence.load(Relaxed) == before).then(|| T::from_words(words))
     }
 
     /// Writes the record.

@@ -15,6 +15,8 @@ trait Seq: Send + Sync + 'static {
     fn zero() -> Self;
     /// `None` if a write came between.
     fn try_read(&self) -> Option<[usize; 2]>;
+    /// Again until none came between.
+    fn read(&self) -> [usize; 2];
     fn write(&self, value: usize);
 }
 
@@ -25,6 +27,11 @@ impl Seq for SeqLock<[usize; 2], IrqOff<Core>> {
 
     fn try_read(&self) -> Option<[usize; 2]> {
         self.try_read()
+    }
+
+    fn read(&self) -> [usize; 2] {
+        // SAFETY: CX-ATOMIC: nothing sleeps in a model.
+        self.read(unsafe { Atomic::assume() })
     }
 
     fn write(&self, value: usize) {
@@ -63,6 +70,11 @@ fn readers_see_whole_records() {
 }
 
 #[test]
+fn readers_that_retry_see_whole_records() {
+    no_mixture_after_retries::<SeqLock<[usize; 2], IrqOff<Core>>>();
+}
+
+#[test]
 fn readers_that_wait_see_the_last_record() {
     explore(3, || {
         let lock = Arc::new(SeqLock::<[usize; 2], IrqOff<Core>>::new([0; 2]));
@@ -83,6 +95,23 @@ fn readers_that_wait_see_the_last_record() {
     });
 }
 
+/// The same for one that reads until it has a record.
+fn no_mixture_after_retries<S: Seq>() {
+    explore(3, || {
+        let lock = Arc::new(S::zero());
+        let reader = {
+            let lock = lock.clone();
+            thread::spawn(move || {
+                let [a, b] = lock.read();
+                assert_eq!(a, b, "half of one record and half of another");
+            })
+        };
+        lock.write(1);
+        lock.write(2);
+        reader.join().unwrap();
+    });
+}
+
 /// No fence between the odd sequence and the words.
 const NO_WRITER_FENCE: u8 = 0;
 /// No fence between the words and the second look at the sequence.
@@ -91,6 +120,9 @@ const NO_READER_FENCE: u8 = 1;
 const RELAXED_END: u8 = 2;
 /// The sequence is looked at once.
 const ONE_LOOK: u8 = 3;
+
+/// A retry starts from the second look, which acquired nothing.
+const STALE_RETRY: u8 = 4;
 
 /// A sequence lock for one writer, with one thing wrong, named by `WRONG`.
 struct Mutant<const WRONG: u8> {
@@ -107,13 +139,19 @@ impl<const WRONG: u8> Seq for Mutant<WRONG> {
     }
 
     fn try_read(&self) -> Option<[usize; 2]> {
-        let before = self.sequence.load(Acquire);
-        let words = [self.words[0].load(Relaxed), self.words[1].load(Relaxed)];
-        if WRONG != NO_READER_FENCE {
-            fence(Acquire);
+        self.attempt(self.sequence.load(Acquire)).ok()
+    }
+
+    fn read(&self) -> [usize; 2] {
+        let mut before = self.sequence.load(Acquire);
+        loop {
+            match self.attempt(before) {
+                Ok(words) => return words,
+                Err(after) if WRONG == STALE_RETRY => before = after,
+                Err(_) => before = self.sequence.load(Acquire),
+            }
+            thread::yield_now();
         }
-        let whole = WRONG == ONE_LOOK || self.sequence.load(Relaxed) == before;
-        (before & 1 == 0 && whole).then_some(words)
     }
 
     fn write(&self, value: usize) {
@@ -127,6 +165,19 @@ impl<const WRONG: u8> Seq for Mutant<WRONG> {
         let relaxed = WRONG == RELAXED_END;
         self.sequence
             .store(before + 2, if relaxed { Relaxed } else { Release });
+    }
+}
+
+impl<const WRONG: u8> Mutant<WRONG> {
+    /// `Err`: the sequence at the second look.
+    fn attempt(&self, before: u32) -> Result<[usize; 2], u32> {
+        let words = [self.words[0].load(Relaxed), self.words[1].load(Relaxed)];
+        if WRONG != NO_READER_FENCE {
+            fence(Acquire);
+        }
+        let after = self.sequence.load(Relaxed);
+        let whole = WRONG == ONE_LOOK || after == before;
+        (before & 1 == 0 && whole).then_some(words).ok_or(after)
     }
 }
 
@@ -157,4 +208,10 @@ fn mutant_relaxed_end() {
 #[should_panic(expected = "half of one record")]
 fn mutant_that_looks_once() {
     no_mixture::<Mutant<ONE_LOOK>>();
+}
+
+#[test]
+#[should_panic(expected = "half of one record")]
+fn mutant_that_retries_without_acquire() {
+    no_mixture_after_retries::<Mutant<STALE_RETRY>>();
 }
