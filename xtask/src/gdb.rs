@@ -11,7 +11,7 @@ use std::{
 use crate::{
     build::{self, Profile},
     config::Config,
-    error::{Context, Error, Result},
+    error::{Context, Error, Result, fail},
     process::{self, Group, Process},
     qemu::machine::{Boot, Console, Machine, Stub},
     setup::emulator::Qemu,
@@ -46,9 +46,10 @@ pub fn run(
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     // In a group of its own, so that Ctrl-C in gdb stops the kernel and not the emulator.
     let mut emulator = Process::spawn(&mut command, Group::Own).cannot("start", &qemu.path)?;
-    if let Some(pty) = pty(&mut emulator) {
-        eprintln!("the kernel's console: screen {pty}");
-    }
+    let Some(pty) = pty(&mut emulator) else {
+        return fail("QEMU did not start");
+    };
+    eprintln!("the kernel's console: screen {pty}");
     eprintln!("what it prints: tail -f {}", log.display());
 
     let _guard = terminal::guard();

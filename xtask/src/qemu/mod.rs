@@ -6,6 +6,7 @@ pub mod machine;
 
 use std::{
     io::{IsTerminal, stdin},
+    os::unix::process::ExitStatusExt,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -106,7 +107,12 @@ pub fn run(qemu: &Qemu, mut config: Config, options: &Options) -> Result<()> {
     terminal::restore();
     match (status, options.timeout) {
         (Some(status), _) if status.success() => Ok(()),
-        (Some(status), _) => Err(Error::silent(process::exit_code(status))),
+        (Some(status), _) => {
+            if let Some(signal) = status.signal() {
+                eprintln!("\nQEMU itself was ended by signal {signal}");
+            }
+            Err(Error::silent(process::exit_code(status)))
+        }
         (None, timeout) => {
             let seconds = timeout.unwrap_or_default().as_secs_f64();
             eprintln!("\nstopped: still running after {seconds} s (--timeout)");

@@ -84,15 +84,13 @@ fn carry_out(plan: &Plan, right: Right, problem: &str) -> Result<()> {
         let done = run_as(right, words, &mut log)?;
         if decides && !done {
             let undone = match &plan.new_source {
-                Some((path, _)) => match remove_as(right, path) {
-                    Ok(()) => format!("; {} is removed again", path.display()),
-                    Err(_) => format!("; please remove {}", path.display()),
-                },
-                None => String::new(),
+                Some((path, _)) if remove_as(right, path).is_err() => {
+                    format!("; please remove {}", path.display())
+                }
+                _ => String::new(),
             };
             return fail(format!(
-                "{problem} and installing {} failed{}{undone}: see {}, and when it is put right \
-                 run this again",
+                "{problem}, and {} cannot be installed: {} (see {}){undone}",
                 plan.what,
                 reason(&log_path),
                 log_path.display(),
@@ -102,7 +100,7 @@ fn carry_out(plan: &Plan, right: Right, problem: &str) -> Result<()> {
     Ok(())
 }
 
-/// What of the package manager's output is worth a clause.
+/// Why the package manager failed, as far as its output is understood.
 fn reason(log: &Path) -> &'static str {
     let log = fs::read_to_string(log).unwrap_or_default();
     let unreachable = [
@@ -110,10 +108,11 @@ fn reason(log: &Path) -> &'static str {
         "Could not resolve",
         "Could not connect",
         "Unable to connect",
+        "Network is unreachable",
     ];
     match unreachable.iter().any(|sign| log.contains(sign)) {
-        true => " (the network does not reach the package mirror)",
-        false => "",
+        true => "the network does not reach the package mirror; run this again when it does",
+        false => "the package manager failed",
     }
 }
 

@@ -47,7 +47,12 @@ pub fn find_component(subcommand: &str) -> Result<Option<Found>> {
         .output()
         .cannot("start", "cargo")?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let version = text.split(' ').nth(1).unwrap_or_default().trim().to_owned();
+    let version = text
+        .split([' ', '-'])
+        .nth(1)
+        .unwrap_or_default()
+        .trim()
+        .to_owned();
     Ok(output.status.success().then(|| Found {
         version,
         place: format!("cargo {subcommand}"),
@@ -56,13 +61,26 @@ pub fn find_component(subcommand: &str) -> Result<Option<Found>> {
 
 /// Adds those of the targets that are missing.
 pub fn ensure_targets(targets: &[&str]) -> Result<()> {
+    let missing = missing_targets(targets)?;
+    add("target", &missing)?;
+    match missing_targets(&missing)?.first() {
+        None => Ok(()),
+        Some(still) => fail(format!(
+            "rustup says that the Rust target {still} is there, but it is not in {}: remove it \
+             with `rustup target remove {still}` and run this again",
+            sysroot()?.display()
+        )),
+    }
+}
+
+fn missing_targets<'a>(targets: &[&'a str]) -> Result<Vec<&'a str>> {
     let mut missing = Vec::new();
     for target in targets {
         if find_target(target)?.is_none() {
             missing.push(*target);
         }
     }
-    add("target", &missing)
+    Ok(missing)
 }
 
 /// Adds those of the components that are missing.
@@ -106,9 +124,10 @@ fn add(kind: &str, names: &[&str]) -> Result<()> {
     if output.status.success() {
         return Ok(());
     }
-    let why = first_error(&String::from_utf8_lossy(&output.stderr));
     fail(format!(
-        "rustup could not add the Rust {kind} {list} ({why}): when the network is back, run `{how}` in {}",
+        "rustup cannot add the Rust {kind} {list} ({}): when that is put right, run this again, \
+         or `{how}` in {}",
+        first_error(&String::from_utf8_lossy(&output.stderr)),
         workspace::root().display()
     ))
 }

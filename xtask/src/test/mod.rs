@@ -20,7 +20,7 @@ use crate::{
     check,
     config::Config,
     error::{Error, Result, fail},
-    setup,
+    setup, workspace,
 };
 pub use tally::Tally;
 
@@ -75,6 +75,7 @@ impl Options {
 
 /// Runs the tests; fails if one of them does.
 pub fn run(config: &Config, options: &Options) -> Result<()> {
+    workspace::output_dir("")?;
     // Whatever is missing is fetched first, so that nobody waits an hour to learn of it.
     if options.wants(Kind::Check) {
         check::set_up()?;
