@@ -109,7 +109,7 @@ impl RunQueue {
         if level == FAIR {
             return self.enqueue_fair(e, now, how);
         }
-        if e.takes_turns.get() && how != Enqueue::Migrate {
+        if how != Enqueue::Migrate || e.quantum.get() == 0 {
             e.quantum.set(self.slice);
         }
         self.queues.push_back(level, e);

@@ -2,12 +2,29 @@
 //!
 //! What belongs here: the order. What does not: the clock, the hardware's compare register, and
 //! when actions run, all of which are the kernel's.
+//!
+//! # The young and the old
+//!
+//! Most timers are time limits of something that comes to pass: they are armed and soon cancelled.
+//! Sorting them in would be work for nothing. So the [`YOUNG`] armed last are kept unsorted, in the
+//! order of arming, where arming and cancelling take a few instructions; when there is one more,
+//! the eldest moves to a red-black tree of the others. An operation thus is O(log n) at worst, and
+//! not merely on average, as it would be with a pairing heap or a timing wheel: both save up work
+//! for the next expiry, which is done with interrupts masked.
+//!
+//! Those in the tree were armed before all of the young, and went into it in the order of arming; so
+//! among equal deadlines the tree comes first, and order is kept.
 
 use crate::timer::{Timer, TimerRef};
 use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
+use intrusive_collections::linked_list::LinkedList;
 use intrusive_collections::{KeyAdapter, RBTree, RBTreeLink, UnsafeRef, intrusive_adapter};
 
+/// How many timers are kept unsorted.
+const YOUNG: usize = 8;
+
+intrusive_adapter!(ByAge = UnsafeRef<Timer>: Timer { link => RBTreeLink });
 intrusive_adapter!(ByDeadline = UnsafeRef<Timer>: Timer { link => RBTreeLink });
 
 impl<'a> KeyAdapter<'a> for ByDeadline {
@@ -36,6 +53,10 @@ pub struct TimerQueue {
     armed: usize,
     /// The earliest deadline; no meaning when none is armed.
     next: u64,
+    /// The last ones armed, the eldest first: [`YOUNG`] at most, their `young` set.
+    young: LinkedList<ByAge>,
+    young_len: usize,
+    /// All others.
     tree: RBTree<ByDeadline>,
 }
 
@@ -49,38 +70,30 @@ impl TimerQueue {
             number: 0,
             armed: 0,
             next: 0,
+            young: LinkedList::new(ByAge::NEW),
+            young_len: 0,
             tree: RBTree::new(ByDeadline::NEW),
         }
     }
 
-    #[cold]
-    fn draw_number(&mut self) -> u32 {
-        let drawn =
-            NEXT_NUMBER.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_add(1));
-        self.number = drawn.expect("more than 2^32 timer queues");
-        self.number
-    }
-
     /// Arms `timer` for `deadline` (ns); if it is armed here already, for the new deadline instead
-    /// of the old. O(log n).
+    /// of the old. O(1) while few are armed, else O(log n).
     ///
     /// True if it is now the earliest of all, so that the hardware must be told.
     ///
     /// # Panics
     ///
     /// If the timer is armed on another queue.
+    #[inline]
     pub fn arm(&mut self, timer: TimerRef, deadline: u64) -> bool {
-        if timer.is_armed() {
-            let here = self.cancel(&timer);
-            assert!(here, "the timer is armed on another queue");
+        if timer.is_armed() || self.number == 0 || self.young_len == YOUNG {
+            self.make_room(&timer);
         }
-        let number = match self.number {
-            0 => self.draw_number(),
-            n => n,
-        };
-        timer.queue.set(number);
+        timer.queue.set(self.number);
         timer.deadline.set(deadline);
-        self.tree.insert(timer.0);
+        timer.young.set(true);
+        self.young.push_back(timer.0);
+        self.young_len += 1;
         self.armed += 1;
         let earliest = self.armed == 1 || deadline < self.next;
         if earliest {
@@ -89,15 +102,43 @@ impl TimerQueue {
         earliest
     }
 
-    /// Takes `timer` off the queue. O(log n).
+    /// Makes it possible to put `timer` among the young.
+    #[inline(never)]
+    fn make_room(&mut self, timer: &Timer) {
+        if self.number == 0 {
+            let next = |n: u32| n.checked_add(1);
+            let drawn = NEXT_NUMBER.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+            self.number = drawn.expect("more than 2^32 timer queues");
+        }
+        if timer.is_armed() {
+            assert!(self.cancel(timer), "the timer is armed on another queue");
+        }
+        if self.young_len == YOUNG
+            && let Some(eldest) = self.young.pop_front()
+        {
+            self.young_len -= 1;
+            eldest.young.set(false);
+            self.tree.insert(eldest);
+        }
+    }
+
+    /// Takes `timer` off the queue. O(1) if few were armed since, else O(log n).
     ///
     /// False if it is not on this one: it has expired, was never armed, or is armed elsewhere.
+    #[inline]
     pub fn cancel(&mut self, timer: &Timer) -> bool {
         if !timer.is_armed() || timer.queue.get() != self.number {
             return false;
         }
-        // SAFETY: TMR-HERE: its link is in use, and its number is the one of this queue.
-        unsafe { self.tree.cursor_mut_from_ptr(timer) }.remove();
+        if timer.young.get() {
+            // SAFETY: TMR-HERE: its link is in use, its number is the one of this queue, and it is
+            // marked as one of the young.
+            unsafe { self.young.cursor_mut_from_ptr(timer) }.remove();
+            self.young_len -= 1;
+        } else {
+            // SAFETY: TMR-HERE: as above, but it is not one of the young.
+            unsafe { self.tree.cursor_mut_from_ptr(timer) }.remove();
+        }
         self.armed -= 1;
         if timer.deadline.get() == self.next {
             self.find_next();
@@ -107,20 +148,41 @@ impl TimerQueue {
 
     /// Takes off the earliest timer if its deadline is `now` (ns) or before. O(1) if there is none,
     /// else O(log n).
+    #[inline]
     pub fn pop_expired(&mut self, now: u64) -> Option<TimerRef> {
         if self.armed == 0 || self.next > now {
             return None;
         }
-        let timer = self.tree.front_mut().remove().map(TimerRef);
-        self.armed -= 1;
-        self.find_next();
-        timer
+        self.pop_first()
     }
 
+    #[inline(never)]
+    fn pop_first(&mut self) -> Option<TimerRef> {
+        let old = self.tree.front_mut();
+        let timer = if old.get().is_some_and(|t| t.deadline.get() == self.next) {
+            { old }.remove()
+        } else {
+            let mut young = self.young.front_mut();
+            while young.get().is_some_and(|t| t.deadline.get() != self.next) {
+                young.move_next();
+            }
+            self.young_len -= 1;
+            young.remove()
+        };
+        self.armed -= 1;
+        self.find_next();
+        timer.map(TimerRef)
+    }
+
+    /// Finds the earliest deadline, if there is any.
+    #[inline(never)]
     fn find_next(&mut self) {
-        if let Some(first) = self.tree.front().get() {
-            self.next = first.deadline.get();
-        }
+        let young = self.young.iter().map(|t| t.deadline.get()).min();
+        let old = self.tree.front().get().map(|t| t.deadline.get());
+        self.next = match (young, old) {
+            (Some(a), Some(b)) => a.min(b),
+            (a, b) => a.or(b).unwrap_or(0),
+        };
     }
 
     /// The earliest deadline (ns); `None` if nothing is armed. O(1).
@@ -143,9 +205,9 @@ impl TimerQueue {
         self.armed == 0
     }
 
-    /// The armed timers in the order in which they will expire, for reports.
+    /// The armed timers, in no order, for reports.
     pub fn iter(&self) -> impl Iterator<Item = &Timer> {
-        self.tree.iter()
+        self.tree.iter().chain(self.young.iter())
     }
 }
 

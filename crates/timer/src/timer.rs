@@ -16,6 +16,8 @@ pub struct Timer {
     pub(crate) link: RBTreeLink,
     /// The number of the queue that it is on, or was on last.
     pub(crate) queue: Cell<u32>,
+    /// Whether it is among the last ones armed there, while it is armed.
+    pub(crate) young: Cell<bool>,
     pub(crate) deadline: Cell<u64>,
     action: fn(TimerRef),
 }
@@ -26,6 +28,7 @@ impl Timer {
         Self {
             link: RBTreeLink::new(),
             queue: Cell::new(0),
+            young: Cell::new(false),
             deadline: Cell::new(0),
             action,
         }

@@ -4,7 +4,7 @@ use layercake_timer::{Timer, TimerQueue, TimerRef};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-const TIMERS: usize = 12;
+const TIMERS: usize = 30;
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -24,7 +24,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 fn cases() -> u32 {
-    if cfg!(miri) { 4 } else { 2000 }
+    if cfg!(miri) { 4 } else { 1000 }
 }
 
 proptest! {
@@ -35,7 +35,7 @@ proptest! {
     })]
 
     #[test]
-    fn does_what_an_ordered_map_does(ops in proptest::collection::vec(op(), 0..120)) {
+    fn does_what_an_ordered_map_does(ops in proptest::collection::vec(op(), 0..200)) {
         let timers: Vec<_> = (0..TIMERS).map(|_| Timer::new(|_| ())).collect();
         // SAFETY: TMR-LIVE: `timers` outlives the queue; TMR-LOCK: one thread.
         let handle = |t: usize| unsafe { TimerRef::from_raw(&raw const timers[t]) };
@@ -75,7 +75,9 @@ proptest! {
             }
             prop_assert_eq!(queue.next_deadline(), model.keys().next().map(|k| k.0));
             prop_assert_eq!(queue.len(), model.len());
-            prop_assert!(queue.iter().map(Timer::deadline).eq(model.keys().map(|k| k.0)));
+            let mut deadlines: Vec<_> = queue.iter().map(Timer::deadline).collect();
+            deadlines.sort_unstable();
+            prop_assert!(deadlines.into_iter().eq(model.keys().map(|k| k.0)));
             for (t, timer) in timers.iter().enumerate() {
                 prop_assert_eq!(timer.is_armed(), key_of(&model, t).is_some());
             }
