@@ -1,6 +1,7 @@
 //! What a lock needs of the machine that it runs on: one small trait, which the kernel (or the
 //! host of a test) implements on an empty type of its own.
 
+use crate::check::{Held, WhyNot};
 use crate::facade::AtomicU32;
 use core::sync::atomic::Ordering;
 
@@ -58,6 +59,22 @@ pub unsafe trait Cpu: 'static {
             }
             crate::facade::spin_loop();
         }
+    }
+
+    /// Lends this core's list of held locks to the run-time check ([`crate::check`]). Called
+    /// with at least preemption off. A host without one returns `None`, and the check then knows
+    /// only what [`may_sleep`](Cpu::may_sleep) says.
+    #[inline(always)]
+    fn with_held<R>(f: impl FnOnce(&Held) -> R) -> Option<R> {
+        let _ = f;
+        None
+    }
+
+    /// Whether the caller may sleep, as far as the host counts it: preemption, masks, handlers.
+    /// For the run-time check, [`crate::check`]; not asked where that is off.
+    #[inline(always)]
+    fn may_sleep() -> Result<(), WhyNot> {
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The spinlock with its data: a lock word, and what is masked while it is held.
 
+use crate::check;
 use crate::context::{Masked, TaskAtomic};
 use crate::cpu::Cpu;
 use crate::facade::UnsafeCell;
@@ -67,6 +68,7 @@ impl<T: ?Sized, M: Mask, R: RawLock> SpinLock<T, M, R> {
     ///
     /// A core that takes a lock which it holds waits for ever.
     #[inline(always)]
+    #[cfg_attr(any(debug_assertions, feature = "check"), track_caller)]
     pub fn lock<'a>(&'a self, cx: impl Into<M::Token<'a>>) -> SpinGuard<'a, T, M, R> {
         let _ = cx.into();
         // SAFETY: MASK-TOKEN; the token was shown.
@@ -75,6 +77,7 @@ impl<T: ?Sized, M: Mask, R: RawLock> SpinLock<T, M, R> {
 
     /// Takes the lock if it is free. Never waits.
     #[inline(always)]
+    #[cfg_attr(any(debug_assertions, feature = "check"), track_caller)]
     pub fn try_lock<'a>(&'a self, cx: impl Into<M::Token<'a>>) -> Option<SpinGuard<'a, T, M, R>> {
         let _ = cx.into();
         // SAFETY: MASK-TOKEN; the token was shown.
@@ -101,6 +104,7 @@ impl<T: ?Sized, M: Mask, R: RawLock> SpinLock<T, M, R> {
     /// and nobody uses the data any more. What the guard masked is the caller's to unmask.
     #[inline(always)]
     pub unsafe fn force_unlock(&self) {
+        check::gives_back::<M::Cpu>(self.inner.word());
         // SAFETY: LOCK-HELD, by the caller's promise.
         unsafe { self.inner.raw.release::<M::Cpu>(self.inner.raw.held()) }
     }
@@ -126,6 +130,7 @@ impl<T: ?Sized, C: Cpu, R: RawLock> SpinLock<T, IrqOff<C>, R> {
     /// Takes the lock where interrupts are masked already: neither masks nor restores, which is
     /// three instructions less on an Arm core.
     #[inline(always)]
+    #[cfg_attr(any(debug_assertions, feature = "check"), track_caller)]
     pub fn lock_masked<'a>(&'a self, _: Masked<'a>) -> SpinGuard<'a, T, NoMask<C>, R> {
         // SAFETY: MASK-TOKEN; `Masked` is what `NoMask` asks for.
         unsafe { self.inner.lock() }
@@ -133,6 +138,7 @@ impl<T: ?Sized, C: Cpu, R: RawLock> SpinLock<T, IrqOff<C>, R> {
 
     /// Takes the lock if it is free, where interrupts are masked already.
     #[inline(always)]
+    #[cfg_attr(any(debug_assertions, feature = "check"), track_caller)]
     pub fn try_lock_masked<'a>(&'a self, _: Masked<'a>) -> Option<SpinGuard<'a, T, NoMask<C>, R>> {
         // SAFETY: MASK-TOKEN; `Masked` is what `NoMask` asks for.
         unsafe { self.inner.try_lock() }
@@ -140,13 +146,22 @@ impl<T: ?Sized, C: Cpu, R: RawLock> SpinLock<T, IrqOff<C>, R> {
 }
 
 impl<T: ?Sized, R: RawLock> Inner<T, R> {
+    /// What the run-time check knows the lock by.
+    #[inline(always)]
+    fn word(&self) -> *const () {
+        core::ptr::from_ref(&self.raw).cast()
+    }
+
     /// # Safety
     ///
     /// Invariant **MASK-TOKEN**: the caller has a `M::Token<'a>`.
     #[inline(always)]
+    #[cfg_attr(any(debug_assertions, feature = "check"), track_caller)]
     unsafe fn lock<'a, M: Mask>(&'a self) -> SpinGuard<'a, T, M, R> {
         let state = M::enter();
+        check::waits_for::<M::Cpu>(self.word());
         let held = self.raw.acquire::<M::Cpu>();
+        check::took::<M::Cpu>(self.word());
         SpinGuard {
             lock: self,
             state,
@@ -159,9 +174,11 @@ impl<T: ?Sized, R: RawLock> Inner<T, R> {
     ///
     /// Invariant **MASK-TOKEN**: the caller has a `M::Token<'a>`.
     #[inline(always)]
+    #[cfg_attr(any(debug_assertions, feature = "check"), track_caller)]
     unsafe fn try_lock<'a, M: Mask>(&'a self) -> Option<SpinGuard<'a, T, M, R>> {
         let state = M::enter();
         if let Some(held) = self.raw.try_acquire() {
+            check::took::<M::Cpu>(self.word());
             Some(SpinGuard {
                 lock: self,
                 state,
@@ -242,6 +259,7 @@ impl<T: ?Sized, M: Mask, R: RawLock> DerefMut for SpinGuard<'_, T, M, R> {
 impl<T: ?Sized, M: Mask, R: RawLock> Drop for SpinGuard<'_, T, M, R> {
     #[inline(always)]
     fn drop(&mut self) {
+        check::gives_back::<M::Cpu>(self.lock.word());
         // SAFETY: LOCK-HELD and MASK-PAIR: this guard took both, and gives both back once.
         unsafe {
             self.lock.raw.release::<M::Cpu>(self.held);

@@ -48,21 +48,14 @@ impl TicketLock {
         // Relaxed: drawing a ticket gives nothing but a place; the load of `serving` is what
         // makes the last holder's stores visible.
         let mine = self.next.fetch_add(1, Ordering::Relaxed);
-        let serving = self.serving.load(Ordering::Acquire);
-        if serving != mine {
-            self.wait::<C>(serving, mine);
-        }
-        mine
-    }
-
-    /// Waits until `mine` is served. Apart from `lock`, so that the path of a free lock stays
-    /// short where it is inlined.
-    #[cold]
-    #[inline(never)]
-    fn wait<C: Cpu>(&self, mut serving: u32, mine: u32) {
+        let mut serving = self.serving.load(Ordering::Acquire);
+        // Waiting is a few instructions of the machine's; as a call it would cost the path of
+        // the free lock a stack frame.
         while serving != mine {
+            core::hint::cold_path();
             serving = C::wait_while_eq(&self.serving, serving);
         }
+        mine
     }
 
     /// Takes the lock if it is free; returns the ticket.

@@ -1,0 +1,193 @@
+//! What the loom models share: a core, the bounds, and the models that every raw lock passes.
+//!
+//! The bounds are those that were found to catch all known mutants: at least three preemptions
+//! with two threads, two with three. Each model ends within seconds.
+#![allow(
+    dead_code,
+    reason = "each test file is a program of its own and uses a part"
+)]
+
+use layercake_sync::facade::{AtomicBool, AtomicU32, UnsafeCell};
+use layercake_sync::{Cpu, RawLock};
+use loom::thread;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+loom::lazy_static! {
+    /// Set by a taker that found the lock held and waits: after it took its place in the queue.
+    pub static ref QUEUED: AtomicBool = AtomicBool::new(false);
+}
+
+/// How often a waiter looks before loom is told that more of the same shows nothing new.
+const ROUNDS: u32 = 3;
+
+/// A loom thread as a core: no interrupts, nobody else on it.
+#[derive(Debug)]
+pub struct Core;
+
+// SAFETY: CPU-MASK. No interrupt handlers exist in a loom model, and each thread has its core.
+unsafe impl Cpu for Core {
+    type IrqState = ();
+
+    fn irq_save() {}
+
+    unsafe fn irq_restore((): ()) {}
+
+    fn preempt_disable() {}
+
+    unsafe fn preempt_enable() {}
+
+    fn wait_while_eq(word: &AtomicU32, value: u32) -> u32 {
+        QUEUED.store(true, Ordering::Relaxed);
+        for round in 0.. {
+            let now = word.load(Ordering::Acquire);
+            if now != value {
+                return now;
+            }
+            // Two waiters can spin beside each other for ever without a new state. Past a few
+            // rounds loom runs such a path to its end, but branches off it no more.
+            if round == ROUNDS {
+                loom::skip_branch();
+            }
+            thread::yield_now();
+        }
+        unreachable!()
+    }
+}
+
+/// Explores `f` with at most `preemptions` switches that the threads did not ask for.
+pub fn explore(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(preemptions);
+    model.check(f);
+}
+
+/// Data that loom watches: two cores in it at once, or one that has not seen what the other
+/// did, end the model.
+struct Shared<R> {
+    lock: R,
+    data: UnsafeCell<u32>,
+}
+
+// SAFETY: LOCK-HELD is what the models are there to find out.
+unsafe impl<R: Sync> Sync for Shared<R> {}
+// SAFETY: as above.
+unsafe impl<R: Send> Send for Shared<R> {}
+
+impl<R: RawLock> Shared<R> {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            lock: R::free(),
+            data: UnsafeCell::new(0),
+        })
+    }
+
+    fn add(&self) {
+        // SAFETY: LOCK-HELD.
+        self.data.with_mut(|p| unsafe { *p += 1 });
+    }
+
+    fn get(&self) -> u32 {
+        // SAFETY: LOCK-HELD, or the others have been joined.
+        self.data.with(|p| unsafe { *p })
+    }
+
+    fn add_locked(&self) {
+        let held = self.lock.acquire::<Core>();
+        self.add();
+        // SAFETY: LOCK-HELD.
+        unsafe { self.lock.release::<Core>(held) };
+    }
+}
+
+/// L1, mutual exclusion and publication: `threads` of them add under the lock, `rounds` times.
+pub fn exclusion<R: RawLock + 'static>(threads: u32, rounds: u32, preemptions: usize) {
+    explore(preemptions, move || {
+        let shared = Shared::<R>::new();
+        let others: Vec<_> = (1..threads)
+            .map(|_| {
+                let shared = shared.clone();
+                thread::spawn(move || (0..rounds).for_each(|_| shared.add_locked()))
+            })
+            .collect();
+        (0..rounds).for_each(|_| shared.add_locked());
+        for other in others {
+            other.join().unwrap();
+        }
+        assert_eq!(shared.get(), threads * rounds, "an addition was lost");
+    });
+}
+
+/// L1, for those who only try: who gets in is alone, and sees what the last holder did.
+pub fn trying<R: RawLock + 'static>(preemptions: usize) {
+    explore(preemptions, || {
+        let shared = Shared::<R>::new();
+        let other = {
+            let shared = shared.clone();
+            thread::spawn(move || {
+                let got = shared.lock.try_acquire();
+                if let Some(held) = got {
+                    shared.add();
+                    // SAFETY: LOCK-HELD.
+                    unsafe { shared.lock.release::<Core>(held) };
+                }
+                u32::from(got.is_some())
+            })
+        };
+        shared.add_locked();
+        if let Some(held) = shared.lock.try_acquire() {
+            shared.add();
+            // SAFETY: LOCK-HELD.
+            unsafe { shared.lock.release::<Core>(held) };
+        } else {
+            shared.add_locked();
+        }
+        let got = other.join().unwrap();
+        assert_eq!(shared.get(), 2 + got, "an addition was lost");
+        assert!(!shared.lock.is_locked());
+        assert!(
+            shared.lock.try_acquire().is_some(),
+            "a free lock was refused"
+        );
+    });
+}
+
+/// L1, fairness: a taker that was seen to wait is served before whoever asks after that.
+pub fn order<R: RawLock + 'static>(preemptions: usize) {
+    explore(preemptions, || {
+        let shared = Shared::<R>::new();
+        let held = shared.lock.acquire::<Core>();
+        let other = {
+            let shared = shared.clone();
+            thread::spawn(move || shared.add_locked())
+        };
+        let waits = QUEUED.load(Ordering::Relaxed);
+        // SAFETY: LOCK-HELD.
+        unsafe { shared.lock.release::<Core>(held) };
+        let held = shared.lock.acquire::<Core>();
+        assert!(!waits || shared.get() == 1, "the second was served first");
+        // SAFETY: LOCK-HELD.
+        unsafe { shared.lock.release::<Core>(held) };
+        other.join().unwrap();
+    });
+}
+
+/// A lock that one thread takes and another gives back, as over a context switch.
+pub fn handed_over<R: RawLock + 'static>(preemptions: usize) {
+    explore(preemptions, || {
+        let shared = Shared::<R>::new();
+        let _ = shared.lock.acquire::<Core>();
+        shared.add();
+        let heir = {
+            let shared = shared.clone();
+            thread::spawn(move || {
+                shared.add();
+                // SAFETY: LOCK-HELD: it was handed over by the spawn.
+                unsafe { shared.lock.release::<Core>(shared.lock.held()) };
+            })
+        };
+        shared.add_locked();
+        heir.join().unwrap();
+        assert_eq!(shared.get(), 3);
+    });
+}
