@@ -1,8 +1,8 @@
 //! The item: what a queue links, its state, and the steps that an item takes by itself.
 //!
-//! Here are the owner's side (`Work`), the part that queues know (`Item`) and the two ends of the
-//! protocol that need no queue's lock: joining a pending run, and the end of a run. The steps in
-//! between are in [`crate::queue`].
+//! Here are the owner's side (`Work`), the part that queues know (`Item`), and the steps that need
+//! no queue's lists. The others are in [`crate::queue`]; what owners do to items that they have
+//! queued is in [`crate::cancel`] and [`crate::flush`].
 //!
 //! # The protocol
 //!
@@ -20,6 +20,8 @@
 //!  finish      the worker that runs it        none; of the queue   RUNNING off, runs + 1,
 //!                                             if PARKED            PARKED off
 //!  withdraw    a canceller                    of that queue        PENDING, PARKED off
+//!  disable     anybody                        none                 disabled + 1; enqueue is refused
+//!                                                                  as long as that is not zero
 //! ```
 //!
 //! **K1.** Each joining or queueing is a read-modify-write with release order, the start acquires,
@@ -42,7 +44,6 @@ use crate::owner::Release;
 use crate::queue::WorkQueue;
 use crate::running::Running;
 use crate::state::State;
-use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomPinned;
 use core::ptr::{self, NonNull};
@@ -63,7 +64,7 @@ use layercake_wait::Host;
 /// [`data`](Work::data).
 #[repr(C)] // ITEM-FIRST
 pub struct Work<H: Host, T = ()> {
-    item: Item<H>,
+    pub(crate) item: Item<H>,
     func: fn(&Running<'_, H, T>, &mut TaskCx),
     data: T,
     _pinned: PhantomPinned,
@@ -95,8 +96,9 @@ impl<H: Host, T> Work<H, T> {
                 item: Item {
                     state: AtomicU32::new(State::IDLE.0),
                     queue: AtomicPtr::new(ptr::null_mut()),
+                    runner: AtomicPtr::new(ptr::null_mut()),
                     link: LinkedListLink::new(),
-                    ticket: Cell::new(0),
+                    ticket: UnsafeCell::new(0),
                     release: UnsafeCell::new(None),
                     call: call::<H, T>,
                     name,
@@ -129,14 +131,13 @@ impl<H: Host, T> Work<H, T> {
     }
 }
 
-impl<H: Host, T: fmt::Debug> fmt::Debug for Work<H, T> {
+impl<H: Host, T> fmt::Debug for Work<H, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Work")
             .field("name", &self.item.name)
             .field("pending", &self.is_pending())
             .field("running", &self.is_running())
-            .field("data", &self.data)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -159,10 +160,12 @@ pub(crate) struct Item<H: Host> {
     state: AtomicU32,
     /// Which queue has it: see "Where it is" above.
     pub(crate) queue: AtomicPtr<WorkQueue<H>>,
+    /// Which queue's worker runs it, or ran it last. Written before RUNNING goes on.
+    runner: AtomicPtr<WorkQueue<H>>,
     /// In the list of the queue that has it; under that queue's lock.
     link: LinkedListLink,
     /// When it came to the queue that has it; under that queue's lock.
-    pub(crate) ticket: Cell<u64>,
+    ticket: UnsafeCell<u64>,
     /// The reference that is held while it is busy. Written by the queuer that found it idle,
     /// used by whoever makes it idle again.
     release: UnsafeCell<Option<Release>>,
@@ -188,6 +191,28 @@ impl<H: Host> Item<H> {
             Ok(_) => Ok(()),
             Err(now) => Err(State(now)),
         }
+    }
+
+    /// When it came to the queue that has it.
+    ///
+    /// # Safety
+    ///
+    /// QUEUE-LOCK: the caller holds the lock of the queue that has it.
+    #[inline(always)]
+    pub(crate) unsafe fn ticket(&self) -> u64 {
+        // SAFETY: QUEUE-LOCK, by the caller's promise.
+        self.ticket.with(|ticket| unsafe { *ticket })
+    }
+
+    /// Says when it came.
+    ///
+    /// # Safety
+    ///
+    /// QUEUE-LOCK: the caller holds the lock of the queue that is about to have it.
+    #[inline(always)]
+    pub(crate) unsafe fn set_ticket(&self, now: u64) {
+        // SAFETY: QUEUE-LOCK, by the caller's promise.
+        self.ticket.with_mut(|ticket| unsafe { *ticket = now });
     }
 
     /// Joins the pending run, if there is one. `false`: the slow way must be gone.
@@ -227,10 +252,10 @@ impl<H: Host> Item<H> {
         self.release.with(|slot| unsafe { *slot })
     }
 
-    /// The item is off the list of a queue, and it is its turn: starts it, or sets it aside.
+    /// The item is off the list of `queue`, and it is its turn: starts it, or sets it aside.
     ///
-    /// The caller holds the lock of that queue.
-    pub(crate) fn take_turn(&self) -> Turn {
+    /// The caller holds the lock of `queue`.
+    pub(crate) fn take_turn(&self, queue: &'static WorkQueue<H>) -> Turn {
         let mut old = self.state(Relaxed);
         // RUNNING goes off by itself, but on only here, and only one queue has the item.
         while old.running() && !mutant!(RunOnTwoWorkers) {
@@ -242,6 +267,8 @@ impl<H: Host> Item<H> {
         }
         // Before PENDING goes off: after that it belongs to the next queuer.
         self.queue.store(ptr::null_mut(), Relaxed);
+        // Before RUNNING goes on: who sees that looks there.
+        self.runner.store(ptr::from_ref(queue).cast_mut(), Relaxed);
         if mutant!(PendingOffThenRunningOn) {
             while let Err(now) = self.step(old, old.withdrawn(), AcqRel) {
                 old = now;
@@ -261,7 +288,22 @@ impl<H: Host> Item<H> {
         while let Err(now) = self.step(old, new(old), order) {
             old = now;
         }
-        Turn::Start
+        Turn::Start {
+            joined: old.joined(),
+        }
+    }
+
+    /// The queue that tells, by its `done`, of the next step of an item in state `now`.
+    ///
+    /// `None` in the middle of a step: look again.
+    pub(crate) fn whereabouts(&self, now: State) -> Option<&'static WorkQueue<H>> {
+        let queue = if now.running() {
+            self.runner.load(Acquire)
+        } else {
+            self.queue.load(Acquire)
+        };
+        // SAFETY: QUEUE-LOCK: queues are `'static`, and these are written from such references.
+        unsafe { queue.as_ref() }
     }
 
     /// Runs the function.
@@ -289,7 +331,7 @@ impl<H: Host> Item<H> {
         let mut old = it.state(Acquire);
         loop {
             if old.parked() && !mutant!(LostRequeue) {
-                // SAFETY: that queue has it, or had it when it set it aside; queues are for ever.
+                // SAFETY: QUEUE-LOCK: queues are `'static`, and it was written from one.
                 let queue = unsafe { it.queue.load(Acquire).as_ref() };
                 // SAFETY: RUN-OWNS, by the caller's promise.
                 if queue.is_some_and(|queue| unsafe { queue.put_back(item) }) {
@@ -323,8 +365,8 @@ impl<H: Host> Item<H> {
 
 /// What became of an item whose turn it was.
 pub(crate) enum Turn {
-    /// It is RUNNING now.
-    Start,
+    /// It is RUNNING now. So many calls of `queue` had joined.
+    Start { joined: u32 },
     /// It is PARKED now: it runs elsewhere.
     SetAside,
 }

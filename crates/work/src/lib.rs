@@ -5,17 +5,22 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
+mod cancel;
+mod flush;
 mod item;
 mod mutant;
 mod owner;
 mod queue;
+mod report;
 mod running;
 mod state;
 mod worker;
 
+pub use flush::WouldDeadlock;
 pub use item::Work;
 pub use owner::{Release, Share};
 pub use queue::{Queued, WorkQueue};
+pub use report::{QueueReport, RunReport};
 pub use running::Running;
 
 /// A `const fn`, except in a loom model, whose atomics are not made at compile time.

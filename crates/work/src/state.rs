@@ -31,7 +31,6 @@ const RUNS_HALF: u32 = (RUNS / RUNS_ONE).div_ceil(2);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State(pub(crate) u32);
 
-#[allow(dead_code, reason = "cancel and flush come next")]
 impl State {
     pub(crate) const IDLE: Self = Self(0);
 
