@@ -24,14 +24,12 @@ use signal_hook::{
 
 use crate::terminal;
 
-/// How long a child may take to end by itself once it is asked to.
-const GRACE: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(10);
 
 static RUNNING: Mutex<Vec<Target>> = Mutex::new(Vec::new());
 static IGNORE_INTERRUPT: AtomicBool = AtomicBool::new(false);
 
-/// Whom a signal goes to.
+/// Whom the end is meant for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Target {
     pid: Pid,
@@ -39,11 +37,11 @@ struct Target {
 }
 
 impl Target {
-    fn signal(self, signal: Signal) {
+    fn kill(self) {
         // An error means that nobody is left to be told.
         let _ = match self.group {
-            true => kill_process_group(self.pid, signal),
-            false => kill_process(self.pid, signal),
+            true => kill_process_group(self.pid, Signal::KILL),
+            false => kill_process(self.pid, Signal::KILL),
         };
     }
 }
@@ -97,14 +95,11 @@ impl Process {
         }
     }
 
-    /// Asks the child to end, and after a while makes it.
+    /// Ends the child. Nothing here has anything to put in order first: what it may have done
+    /// to the terminal is undone by [`terminal`].
     pub fn stop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(Some(_))) {
-            return;
-        }
-        self.target.signal(Signal::TERM);
-        if !matches!(self.wait_until(Some(Instant::now() + GRACE)), Ok(Some(_))) {
-            self.target.signal(Signal::KILL);
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            self.target.kill();
             let _ = self.child.wait();
         }
     }
@@ -139,20 +134,9 @@ pub fn handle_signals() -> io::Result<()> {
             if signal == SIGINT && IGNORE_INTERRUPT.load(Ordering::Relaxed) {
                 continue;
             }
-            // Never unlocked: no child starts any more.
+            // Not unlocked before the end: no child starts any more.
             let running = RUNNING.lock().unwrap();
-            running
-                .iter()
-                .for_each(|target| target.signal(Signal::TERM));
-            if !running.is_empty() {
-                // The main thread reaps them, but may be about to report what it sees; a
-                // short wait lets an emulator put the terminal right by itself.
-                thread::sleep(Duration::from_millis(200));
-                running
-                    .iter()
-                    .filter(|t| t.group)
-                    .for_each(|t| t.signal(Signal::KILL));
-            }
+            running.iter().for_each(|target| target.kill());
             terminal::restore();
             std::process::exit(128 + signal);
         }

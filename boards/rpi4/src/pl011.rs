@@ -7,7 +7,7 @@
 //! output that works in a panic whoever holds the driver; and every byte that was received
 //! well, including the one whose status says that bytes *after* it were lost.
 
-use tock_registers::interfaces::{ReadWriteable, Readable, Writeable};
+use tock_registers::interfaces::{Readable, Writeable};
 use tock_registers::registers::{ReadOnly, ReadWrite, WriteOnly};
 use tock_registers::{LocalRegisterCopy, register_bitfields, register_structs};
 
@@ -47,6 +47,7 @@ register_bitfields! {
     /// Interrupt mask, a 1 lets it through (TRM 3.3.10), and interrupts before that mask (3.3.11).
     Interrupts [
         RX_TIMEOUT OFFSET(6) NUMBITS(1) [],
+        TX OFFSET(5) NUMBITS(1) [],
         RX OFFSET(4) NUMBITS(1) []
     ]
 }
@@ -185,14 +186,13 @@ impl Uart for Pl011 {
     }
 
     #[inline]
-    fn put(&self, byte: u8) {
+    fn try_put(&self, byte: u8) -> bool {
         let registers = self.registers();
-        for _ in 0..PATIENCE {
-            if !registers.flags.is_set(Flags::TX_FULL) {
-                registers.data.set(u32::from(byte));
-                return;
-            }
+        let room = !registers.flags.is_set(Flags::TX_FULL);
+        if room {
+            registers.data.set(u32::from(byte));
         }
+        room
     }
 
     fn flush(&self) {
@@ -214,19 +214,16 @@ impl Uart for Pl011 {
         None
     }
 
-    /// The receive and the receive-timeout interrupt. Both end by reading until the FIFO is
-    /// below its level or empty. They are never cleared by hand: with bytes left in the FIFO
-    /// that would be a lost interrupt.
-    fn enable_rx_irq(&self) {
-        self.registers()
-            .interrupt_mask
-            .modify(Interrupts::RX::SET + Interrupts::RX_TIMEOUT::SET);
-    }
-
-    fn disable_rx_irq(&self) {
-        self.registers()
-            .interrupt_mask
-            .modify(Interrupts::RX::CLEAR + Interrupts::RX_TIMEOUT::CLEAR);
+    /// Receiving has two: at the FIFO's level, and when bytes below it have waited. Both end by
+    /// reading until the FIFO is below its level or empty. No interrupt is ever cleared by hand:
+    /// with bytes left in the FIFO that would be a lost one.
+    fn set_interrupts(&self, receive: bool, transmit: bool) {
+        let on = |yes| u32::from(yes);
+        self.registers().interrupt_mask.write(
+            Interrupts::RX.val(on(receive))
+                + Interrupts::RX_TIMEOUT.val(on(receive))
+                + Interrupts::TX.val(on(transmit)),
+        );
     }
 
     fn rx_errors(&self) -> RxErrors {
@@ -269,7 +266,7 @@ mod tests {
         assert_eq!(block[0x2C / 4], 0b111 << 4);
         assert_eq!(block[0x30 / 4], 0x301);
         assert_eq!(block[0x38 / 4], 0);
-        on_block(&mut block, |uart| uart.enable_rx_irq());
+        on_block(&mut block, |uart| uart.set_interrupts(true, false));
         assert_eq!(block[0x38 / 4], 0x50);
     }
 

@@ -14,7 +14,7 @@ use crate::{dtb, semihosting, spin_table};
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering};
 use layercake_arch_arm64::cache;
-use layercake_kernel::platform::{Claim, IrqId, MemoryMap, Platform, Region, Uart};
+use layercake_kernel::platform::{Claim, EarlyInput, IrqId, MemoryMap, Platform, Region, Uart};
 
 core::arch::global_asm!(
     include_str!("el3.s"),
@@ -90,7 +90,7 @@ impl Platform for Pi4 {
         "Raspberry Pi 4"
     }
 
-    fn init_console(&self) {
+    fn init_console(&self) -> EarlyInput {
         let (pins, clock, default) = if MINI {
             (
                 ConsolePins::MiniUart,
@@ -105,7 +105,7 @@ impl Platform for Pi4 {
             .unwrap_or(default);
         self.gpio.route_console(pins);
         // A clock for which there is no divisor leaves the port as the firmware set it up.
-        let _ = self.port().init(rate, BAUD);
+        self.port().init(rate, BAUD).unwrap_or_default()
     }
 
     fn uart(&self) -> &dyn Uart {
@@ -203,8 +203,7 @@ impl Uart for Pi4 {
     }
 
     fn try_put(&self, byte: u8) -> bool {
-        self.port().put(byte);
-        true
+        self.port().try_put(byte)
     }
 
     fn get(&self) -> Option<u8> {
@@ -212,12 +211,7 @@ impl Uart for Pi4 {
     }
 
     fn set_interrupts(&self, receive: bool, transmit: bool) {
-        let _ = transmit;
-        if receive {
-            self.port().enable_rx_irq()
-        } else {
-            self.port().disable_rx_irq()
-        }
+        self.port().set_interrupts(receive, transmit);
     }
 
     fn take_lost(&self) -> u32 {

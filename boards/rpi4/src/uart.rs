@@ -38,7 +38,17 @@ pub trait Uart: Sync {
     /// Callable from any context, also before the MMU is on and before [`init`](Uart::init)
     /// where the firmware or the emulator has left a working UART: volatile accesses only, no
     /// atomics, no locks.
-    fn put(&self, byte: u8);
+    fn put(&self, byte: u8) {
+        for _ in 0..PATIENCE {
+            if self.try_put(byte) {
+                return;
+            }
+        }
+    }
+
+    /// Sends a byte if there is room for it now; says whether there was. Context as for
+    /// [`put`](Uart::put).
+    fn try_put(&self, byte: u8) -> bool;
 
     /// Waits until the last byte has left the shift register, or for [`put`](Uart::put)'s
     /// patience. For the moment before a reset.
@@ -51,12 +61,12 @@ pub trait Uart: Sync {
     /// up as long as bytes are left. It may bound its work.
     fn read(&self) -> Option<u8>;
 
-    /// Lets the UART raise its interrupt line when bytes have arrived. The GIC's part (enable,
-    /// route to a core) is the caller's.
-    fn enable_rx_irq(&self);
-
-    /// Keeps the UART from raising its interrupt line.
-    fn disable_rx_irq(&self);
+    /// Says when the UART raises its interrupt line: when bytes have arrived, and when there is
+    /// room to send. The GIC's part (enable, route to a core) is the caller's.
+    ///
+    /// The second is for someone who has found no room ([`try_put`](Uart::try_put)), and turns it
+    /// off again when nothing is left to send: the line may be up as long as there is room.
+    fn set_interrupts(&self, receive: bool, transmit: bool);
 
     /// What was lost on reception since the start.
     fn rx_errors(&self) -> RxErrors;

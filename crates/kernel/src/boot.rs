@@ -38,7 +38,7 @@ pub unsafe fn start(
 ) -> ! {
     // SAFETY: BOOT: first of all on this core.
     unsafe { cpu::core(0).install() };
-    platform.init_console();
+    let early = platform.init_console();
     platform::set(platform);
     time::init();
     logger::init();
@@ -52,7 +52,7 @@ pub unsafe fn start(
     irq::init_core();
     cpu::set_online(0);
     start_others();
-    console::init_interrupts();
+    console::init_interrupts(&early);
     if let Err(why) = system_work::init() {
         panic!("the system's worker could not be started: {why}");
     }

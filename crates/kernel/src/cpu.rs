@@ -29,6 +29,10 @@ pub(crate) struct Core {
     pub programmed: AtomicU64,
     /// The thread that runs when none is runnable; the core's boot context.
     pub idle: Thread,
+    /// When the core went idle, in ns, if it is idle. Under the run queue's lock.
+    pub idle_since: AtomicU64,
+    /// How long it has idled before that, in ns. Under the run queue's lock.
+    pub idle_time: AtomicU64,
     /// The running thread, for other cores to look at.
     pub current: AtomicPtr<Thread>,
     /// The runnable threads. Its raw lock is held over a context switch: see `run_queue`.
@@ -87,6 +91,8 @@ impl Core {
             irq_depth: Cell::new(0),
             programmed: AtomicU64::new(u64::MAX),
             idle: Thread::idle(id),
+            idle_since: AtomicU64::new(0),
+            idle_time: AtomicU64::new(0),
             current: AtomicPtr::new(core::ptr::null_mut()),
             run_queue: IrqSpinLock::new(RunQueue::new(SLICE_NS)),
             waiting: AtomicUsize::new(0),

@@ -14,8 +14,10 @@ use layercake_arch_arm64::{backtrace, core_block, layout};
 
 /// The exit code of an emulator in which the kernel panicked; that of a Rust program on a host.
 pub const EXIT_CODE: u8 = 101;
-/// The most callers that are shown.
-const DEPTH: usize = 32;
+/// The most callers that are looked at: the deepest stack, and some.
+const DEPTH: usize = 16 * 1024;
+/// The most lines of a backtrace.
+const SHOWN: usize = 32;
 
 #[panic_handler]
 fn on_panic(info: &PanicInfo<'_>) -> ! {
@@ -123,15 +125,51 @@ fn trace(pc: usize, frame: usize, thread: Option<&'static Thread>) {
         let _ = stacks.push(range);
     }
     kprintln!("   0: {}", Named(pc));
-    let mut number = 1;
-    let print = |address: usize| {
-        // A return address is behind the call; the call may be the caller's last instruction.
-        kprintln!("  {number:2}: {}", Named(address - 4));
-        number += 1;
+    let mut lines = Lines {
+        last: pc,
+        same: 0,
+        number: 0,
+        shown: 1,
     };
     // SAFETY: STACK-READABLE: boot and emergency stacks are always mapped; the thread's is as long
     // as it has one, and all other cores are stopped.
-    unsafe { backtrace::walk(frame, &stacks, DEPTH, print) };
+    unsafe { backtrace::walk(frame, &stacks, DEPTH, |address| lines.add(address)) };
+    lines.end();
+}
+
+/// The lines of a backtrace. A caller that calls itself again and again takes one line.
+struct Lines {
+    last: usize,
+    same: usize,
+    number: usize,
+    shown: usize,
+}
+
+impl Lines {
+    fn add(&mut self, address: usize) {
+        self.number += 1;
+        // A return address is behind the call; the call may be the caller's last instruction.
+        let call = address.wrapping_sub(4);
+        if call == self.last {
+            self.same += 1;
+            return;
+        }
+        self.end();
+        self.last = call;
+        if self.shown < SHOWN {
+            kprintln!("  {:2}: {}", self.number, Named(call));
+        } else if self.shown == SHOWN {
+            kprintln!("      ...");
+        }
+        self.shown += 1;
+    }
+
+    fn end(&mut self) {
+        if self.same > 0 && self.shown <= SHOWN {
+            kprintln!("      ... and {} more from there", self.same);
+        }
+        self.same = 0;
+    }
 }
 
 fn other(core: &'static Core) {

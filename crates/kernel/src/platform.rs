@@ -34,6 +34,9 @@ pub const REGIONS: usize = 24;
 /// Where memory is: page-aligned ranges that do not overlap.
 pub type MemoryMap = heapless::Vec<(Range<usize>, Region), REGIONS>;
 
+/// Bytes that came before the console was set up.
+pub type EarlyInput = heapless::Vec<u8, 64>;
+
 /// The console's serial port.
 pub trait Uart: Sync {
     /// Writes a byte, waiting until the port takes it. Usable from the first instruction on.
@@ -58,7 +61,8 @@ pub trait Platform: Sync {
     fn name(&self) -> &str;
 
     /// Sets the console's port up. Called once, on the first core, before anything is printed.
-    fn init_console(&self);
+    /// Returns what the port had received until then.
+    fn init_console(&self) -> EarlyInput;
 
     /// The console's port.
     fn uart(&self) -> &dyn Uart;

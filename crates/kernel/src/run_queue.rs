@@ -146,8 +146,14 @@ fn reschedule(why: Why) {
     }
     if next.is_idle() {
         cpu::IDLE.fetch_or(1 << core.id(), Ordering::Relaxed);
+        core.idle_since.store(now, Ordering::Relaxed);
     } else if prev.is_idle() {
         cpu::IDLE.fetch_and(!(1 << core.id()), Ordering::Relaxed);
+        let idled = now.saturating_sub(core.idle_since.load(Ordering::Relaxed));
+        core.idle_time.store(
+            core.idle_time.load(Ordering::Relaxed) + idled,
+            Ordering::Relaxed,
+        );
     }
     core.current
         .store((&raw const *next).cast_mut(), Ordering::Relaxed);
@@ -413,6 +419,21 @@ impl Loads for Published {
     }
 }
 
+/// The same for a core that looks for a thread to take: one that was put on an idle core runs there
+/// at once, and is left to it.
+struct Spare;
+
+impl Loads for Spare {
+    fn load(&self, id: usize) -> CoreLoad {
+        let load = Published.load(id);
+        let soon = usize::from(load.running.is_none());
+        CoreLoad {
+            queued: load.queued.saturating_sub(soon),
+            ..load
+        }
+    }
+}
+
 /// The core for a thread that becomes runnable: the one it ran on if that is idle, else as the
 /// policy says.
 fn place(thread: &'static Thread, home: usize, how: Enqueue) -> usize {
@@ -433,6 +454,7 @@ fn place(thread: &'static Thread, home: usize, how: Enqueue) -> usize {
 /// until an interrupt.
 pub(crate) fn idle_loop() -> ! {
     let core = cpu::this();
+    core.idle_since.store(time::now_ns(), Ordering::Relaxed);
     cpu::IDLE.fetch_or(1 << core.id(), Ordering::Relaxed);
     loop {
         arch::irq::mask();
@@ -450,7 +472,7 @@ pub(crate) fn idle_loop() -> ! {
 /// masked.
 fn pull(core: &'static Core) -> bool {
     let online = CpuSet::from_bits(u64::from(cpu::online_mask()));
-    let Some(from) = pull_from(online, core.id(), &Published) else {
+    let Some(from) = pull_from(online, core.id(), &Spare) else {
         return false;
     };
     let now = time::now_ns();
@@ -474,22 +496,39 @@ pub(crate) struct Seen {
     pub switches: u64,
 }
 
+/// How long a core has idled. Its run queue is locked by the caller.
+fn idle_time(core: &Core, now: u64) -> u64 {
+    let mut time = core.idle_time.load(Ordering::Relaxed);
+    if cpu::IDLE.load(Ordering::Relaxed) & (1 << core.id()) != 0 {
+        time += now.saturating_sub(core.idle_since.load(Ordering::Relaxed));
+    }
+    time
+}
+
 /// Reads what the policy knows of `thread`.
 pub(crate) fn look_at(thread: &'static Thread) -> Seen {
     let state = arch::irq::save();
     let seen = loop {
         let core = thread.core.load(Ordering::Relaxed);
-        let locked = Locked::take(cpu::core(core));
-        if thread.core.load(Ordering::Relaxed) == core {
+        let core = cpu::core(core);
+        let mut locked = Locked::take(core);
+        if thread.core.load(Ordering::Relaxed) == core.id() {
+            let now = time::now_ns();
+            // Charges whoever runs there up to now. Whether its turn is over is for its own core
+            // to find out.
+            locked.queue().tick(now);
             // SAFETY: ENT-LOCK: the lock of the run queue that the thread is on is held.
             let entity = unsafe { &*thread.entity.get() };
-            let seen = Seen {
+            let run_time = if thread.is_idle() {
+                idle_time(core, now)
+            } else {
+                entity.run_time()
+            };
+            break Seen {
                 priority: entity.priority(),
-                run_time: entity.run_time(),
+                run_time,
                 switches: entity.switches(),
             };
-            drop(locked);
-            break seen;
         }
     };
     // SAFETY: IRQ-NEST: `state` is from above.

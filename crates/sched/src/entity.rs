@@ -4,7 +4,7 @@
 
 use crate::cpuset::CpuSet;
 use crate::links::Links;
-use crate::priority::{Priority, weight_of};
+use crate::priority::{NOT_FIFO, Priority, weight_of};
 use crate::vtime::VirtualTime;
 use core::cell::Cell;
 use core::fmt;
@@ -17,13 +17,16 @@ pub struct Entity {
     pub(crate) links: Links,
     /// [`Priority::level`] of the priority, kept beside it for speed.
     pub(crate) level: Cell<u8>,
+    /// The level if it is real time, first in first out; else `NOT_FIFO`. The paths that have to be
+    /// short look at this alone.
+    pub(crate) fifo: Cell<u8>,
     /// Whether running uses up [`quantum`](Self::quantum): round-robin and idle class.
     pub(crate) takes_turns: Cell<bool>,
     /// Of a fair entity; else that of nice 0.
     pub(crate) weight: Cell<u32>,
     pub(crate) priority: Cell<Priority>,
     pub(crate) affinity: Cell<CpuSet>,
-    /// What is left of the turn, ns.
+    /// What is left of the turn, ns. Refilled when it goes to the end of its ring, or comes there.
     pub(crate) quantum: Cell<u64>,
     /// The virtual time that a fair entity has aged to, on the queue that it was last on.
     pub(crate) vruntime: Cell<VirtualTime>,
@@ -38,10 +41,11 @@ pub struct Entity {
 impl Entity {
     /// An entity that may run on the cores of `affinity` and is on no queue yet.
     pub const fn new(priority: Priority, affinity: CpuSet) -> Self {
-        let (takes_turns, weight) = derived(priority);
+        let (fifo, takes_turns, weight) = derived(priority);
         Self {
             links: Links::new(),
             level: Cell::new(priority.level()),
+            fifo: Cell::new(fifo),
             takes_turns: Cell::new(takes_turns),
             weight: Cell::new(weight),
             priority: Cell::new(priority),
@@ -62,11 +66,12 @@ impl Entity {
 
     /// Sets the priority of an entity that is neither queued nor running.
     pub(crate) fn put_priority(&self, priority: Priority) {
-        let (takes_turns, weight) = derived(priority);
+        let (fifo, takes_turns, weight) = derived(priority);
         // What is owed is time: the same time is less virtual time for a heavier weight.
         let owed = self.lag.get() * i64::from(self.weight.get());
         self.lag.set(owed / i64::from(weight));
         self.level.set(priority.level());
+        self.fifo.set(fifo);
         self.takes_turns.set(takes_turns);
         self.weight.set(weight);
         self.priority.set(priority);
@@ -94,17 +99,19 @@ impl Entity {
         self.switches.get()
     }
 
-    /// Whether it is on a run queue, waiting to run. (The running one is not.)
-    pub fn is_queued(&self) -> bool {
+    /// Whether it hangs on a run queue. One that waits to run does; one that runs may.
+    pub fn is_linked(&self) -> bool {
         self.links.is_linked()
     }
 }
 
-const fn derived(priority: Priority) -> (bool, u32) {
+/// Of a priority: `fifo`, `takes_turns` and `weight`.
+const fn derived(priority: Priority) -> (u8, bool, u32) {
     match priority {
-        Priority::RealTime(rt) => (rt.is_round_robin(), 1024),
-        Priority::Fair(nice) => (false, weight_of(nice)),
-        Priority::Idle => (true, 1024),
+        Priority::RealTime(rt) if rt.is_round_robin() => (NOT_FIFO, true, 1024),
+        Priority::RealTime(rt) => (rt.level(), false, 1024),
+        Priority::Fair(nice) => (NOT_FIFO, false, weight_of(nice)),
+        Priority::Idle => (NOT_FIFO, true, 1024),
     }
 }
 
@@ -113,7 +120,7 @@ impl fmt::Debug for Entity {
         f.debug_struct("Entity")
             .field("priority", &self.priority())
             .field("affinity", &self.affinity())
-            .field("queued", &self.is_queued())
+            .field("linked", &self.is_linked())
             .field("run_time", &self.run_time())
             .field("switches", &self.switches())
             .finish_non_exhaustive()

@@ -1,14 +1,17 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
-#![deny(missing_docs)]
+#![deny(missing_docs, unsafe_code)]
 
 mod cpuset;
 mod entity;
 mod fair;
+#[allow(unsafe_code, reason = "intrusive collections")]
 mod links;
 mod place;
 mod priority;
 mod realtime;
+#[allow(unsafe_code, reason = "an intrusive collection")]
+mod ring;
 mod runqueue;
 mod vtime;
 

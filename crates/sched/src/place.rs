@@ -6,7 +6,8 @@
 #![forbid(unsafe_code)]
 
 use crate::cpuset::CpuSet;
-use crate::priority::{Priority, rank};
+use crate::priority::{IDLE, Priority};
+use core::cmp::Reverse;
 
 /// What is known of one core.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -33,9 +34,10 @@ impl CoreLoad {
         )
     }
 
-    /// 0 for an idle core, else 1 + the rank of who runs: grows with how hard it is to preempt.
-    fn resistance(&self) -> u8 {
-        self.running.map_or(0, |p| 1 + rank(p.level()))
+    /// The level of who runs, one beyond the last for an idle core: the higher, the easier it is to
+    /// preempt.
+    fn level(&self) -> u8 {
+        self.running.map_or(IDLE + 1, Priority::level)
     }
 }
 
@@ -75,12 +77,11 @@ pub fn place_on_wake(
         return Some(idle);
     }
     if let Priority::RealTime(_) = priority {
-        let mine = 1 + rank(priority.level());
         let softest = best(allowed, previous, |core| {
             let load = loads.load(core);
-            (load.resistance(), load.burden())
+            (Reverse(load.level()), load.burden())
         })?;
-        if loads.load(softest).resistance() < mine {
+        if loads.load(softest).level() > priority.level() {
             return Some(softest);
         }
     }
@@ -115,7 +116,7 @@ pub fn pull_from(online: CpuSet, idle: usize, loads: &(impl Loads + ?Sized)) -> 
         .iter()
         .map(|core| (loads.load(core), core))
         .filter(|(load, _)| load.queued > 0)
-        .max_by_key(|&(load, core)| (load.queued, load.fair_weight, core::cmp::Reverse(core)))
+        .max_by_key(|&(load, core)| (load.queued, load.fair_weight, Reverse(core)))
         .map(|(_, core)| core)
 }
 

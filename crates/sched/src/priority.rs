@@ -2,8 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-use crate::links::IDLE;
-
 /// The class of a thread and its rank within the class.
 ///
 /// A runnable thread of the real-time class runs before all fair ones, and those before the idle
@@ -37,10 +35,11 @@ impl Priority {
     /// Fair at nice 0.
     pub const NORMAL: Self = Self::fair(0);
 
-    /// The class and rank as one number: 0..=63 real time, [`FAIR`], [`IDLE`].
+    /// The class and rank as one number, the lower the more urgent: 0..=63 real time, [`FAIR`],
+    /// [`IDLE`].
     pub(crate) const fn level(self) -> u8 {
         match self {
-            Self::RealTime(rt) => rt.priority,
+            Self::RealTime(rt) => rt.level(),
             Self::Fair(_) => FAIR,
             Self::Idle => IDLE,
         }
@@ -49,7 +48,7 @@ impl Priority {
     /// Whether a thread of this priority goes before one of `other` whenever both can run. Fair
     /// threads share, so none of them goes before another.
     pub const fn is_before(self, other: Self) -> bool {
-        rank(self.level()) > rank(other.level())
+        self.level() < other.level()
     }
 }
 
@@ -59,17 +58,12 @@ impl Default for Priority {
     }
 }
 
-/// The level of all fair entities. (The level of the idle class is that of its list.)
-pub(crate) const FAIR: u8 = IDLE + 1;
-
-/// The level as a number that grows with urgency.
-pub(crate) const fn rank(level: u8) -> u8 {
-    match level {
-        IDLE => 0,
-        FAIR => 1,
-        rt => 2 + rt,
-    }
-}
+/// The level of all fair entities.
+pub(crate) const FAIR: u8 = 64;
+/// The level of the idle class.
+pub(crate) const IDLE: u8 = 65;
+/// What stands for the level of an entity that is not first-in first-out.
+pub(crate) const NOT_FIFO: u8 = 128;
 
 /// A fixed priority of the real-time class.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -105,6 +99,10 @@ impl Realtime {
     /// 0..=63; higher is more urgent.
     pub const fn priority(self) -> u8 {
         self.priority
+    }
+
+    pub(crate) const fn level(self) -> u8 {
+        Self::MAX - self.priority
     }
 
     /// Whether it takes turns with its equals.

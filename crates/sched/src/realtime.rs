@@ -1,11 +1,12 @@
-//! The real-time class: which of 64 fixed priorities have somebody waiting.
+//! The real-time class: which of 64 fixed priorities have somebody runnable.
 //!
-//! A bitmap beside the lists, as every kernel with fixed priorities keeps: finding the most urgent
-//! one is one instruction, whatever the number of threads.
+//! A bitmap beside the rings, as most kernels with fixed priorities keep: finding the most urgent
+//! one is one instruction, whatever the number of threads. It counts in levels, 63 minus the
+//! priority, because what the machine counts is leading zeros.
 
 #![forbid(unsafe_code)]
 
-/// Bit `p` is set while somebody waits at priority `p`.
+/// Bit `63 - level` is set while somebody runnable has `level`.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Bitmap(u64);
 
@@ -13,49 +14,28 @@ impl Bitmap {
     pub(crate) const EMPTY: Self = Self(0);
 
     #[inline(always)]
-    pub(crate) fn set(&mut self, priority: u8) {
-        self.0 |= 1 << (priority & 63);
+    pub(crate) fn set(&mut self, level: u8) {
+        self.0 |= (1 << 63) >> (level & 63);
     }
 
     #[inline(always)]
-    pub(crate) fn clear(&mut self, priority: u8) {
-        self.0 &= !(1 << (priority & 63));
+    pub(crate) fn clear(&mut self, level: u8) {
+        self.0 &= !((1 << 63) >> (level & 63));
     }
 
+    /// The level of the most urgent; 64 if there is nobody, which is the level of the fair class.
     #[inline(always)]
-    pub(crate) fn is_empty(self) -> bool {
-        self.0 == 0
+    pub(crate) fn top(self) -> u8 {
+        self.0.leading_zeros() as u8
     }
 
-    /// The highest priority at which somebody waits.
-    #[inline(always)]
-    pub(crate) fn highest(self) -> Option<u8> {
-        if self.0 == 0 {
-            None
-        } else {
-            Some(63 - self.0.leading_zeros() as u8)
-        }
-    }
-
-    /// Whether somebody waits at `priority`.
-    #[inline(always)]
-    pub(crate) fn has(self, priority: u8) -> bool {
-        self.0 >> (priority & 63) & 1 != 0
-    }
-
-    /// Whether somebody waits above `priority`.
-    #[inline(always)]
-    pub(crate) fn above(self, priority: u8) -> bool {
-        self.0 >> (priority & 63) > 1
-    }
-
-    /// The priorities at which somebody waits, from the highest down.
+    /// The levels that somebody has, the most urgent first.
     pub(crate) fn iter(self) -> impl Iterator<Item = u8> {
         let mut left = self;
         core::iter::from_fn(move || {
-            let p = left.highest()?;
-            left.clear(p);
-            Some(p)
+            let level = left.top();
+            left.clear(level);
+            (level < 64).then_some(level)
         })
     }
 }
@@ -65,16 +45,14 @@ mod tests {
     use super::Bitmap;
 
     #[test]
-    fn the_highest_bit_is_the_most_urgent() {
+    fn the_lowest_level_is_on_top() {
         let mut map = Bitmap::EMPTY;
-        assert_eq!(map.highest(), None);
-        for p in [0, 63, 31] {
-            map.set(p);
+        assert_eq!(map.top(), 64);
+        for level in [63, 0, 31] {
+            map.set(level);
         }
-        assert!(map.iter().eq([63, 31, 0]));
-        assert!(map.above(62) && !map.above(63) && map.above(0));
-        map.clear(63);
-        assert!(map.highest() == Some(31) && map.has(31) && !map.has(63));
-        assert!(!map.above(31) && map.above(30));
+        assert!(map.iter().eq([0, 31, 63]));
+        map.clear(0);
+        assert_eq!(map.top(), 31);
     }
 }

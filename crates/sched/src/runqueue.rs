@@ -9,9 +9,9 @@
 use crate::cpuset::CpuSet;
 use crate::entity::Entity;
 use crate::fair::{Fair, Join};
-use crate::links::{EntityRef, IDLE, Queues};
+use crate::links::{EntityRef, Queues};
 use crate::place::CoreLoad;
-use crate::priority::{FAIR, Priority};
+use crate::priority::{FAIR, IDLE, NOT_FIFO, Priority};
 use crate::realtime::Bitmap;
 
 /// The longest slice, in ns: one second.
@@ -53,7 +53,9 @@ pub struct RunQueue {
     current: Option<EntityRef>,
     /// When the current one was last charged.
     since: u64,
-    /// How many wait in the lists.
+    /// How many are on the rings. The current one stays on its ring, as the first, as long as it
+    /// runs: so neither a preemption nor a pick touches the ring. In the fair class it is taken out
+    /// of its tree, whose order its running would upset.
     listed: usize,
     slice: u64,
     fair: Fair,
@@ -92,23 +94,48 @@ impl RunQueue {
     #[inline]
     pub fn enqueue(&mut self, e: EntityRef, now: u64, how: Enqueue) {
         debug_assert!(!self.is_current(&e), "the running thread was enqueued");
+        let level = e.fifo.get();
+        if level >= FAIR || !self.queues.have_number() {
+            return self.enqueue_other(e, now, how);
+        }
+        self.queues.push_back(level, e);
+        self.listed(level);
+    }
+
+    #[inline(never)]
+    fn enqueue_other(&mut self, e: EntityRef, now: u64, how: Enqueue) {
+        self.queues.draw_number();
         let level = e.level.get();
-        if level < IDLE {
-            self.queues.push_back(level, e);
+        if level == FAIR {
+            return self.enqueue_fair(e, now, how);
+        }
+        if e.takes_turns.get() && how != Enqueue::Migrate {
+            e.quantum.set(self.slice);
+        }
+        self.queues.push_back(level, e);
+        self.listed(level);
+    }
+
+    /// Counts one more on the ring of `level`.
+    #[inline(always)]
+    fn listed(&mut self, level: u8) {
+        self.listed += 1;
+        if level < FAIR {
             self.rt.set(level);
-            self.listed += 1;
-        } else {
-            self.enqueue_other(e, now, how);
         }
     }
 
-    fn enqueue_other(&mut self, e: EntityRef, now: u64, how: Enqueue) {
-        if e.level.get() == IDLE {
-            self.queues.push_back(IDLE, e);
-            self.listed += 1;
-            return;
+    /// Counts one less on the ring of `level`.
+    #[inline(always)]
+    fn unlisted(&mut self, level: u8) {
+        self.listed -= 1;
+        if level < FAIR && self.queues.ring_is_empty(level) {
+            self.rt.clear(level);
         }
-        assert!(!e.is_queued(), "the thread is on a run queue already");
+    }
+
+    fn enqueue_fair(&mut self, e: EntityRef, now: u64, how: Enqueue) {
+        assert!(!e.links.is_linked(), "the thread is on a run queue already");
         // The mean must be up to date before somebody is placed by it.
         self.charge(now);
         let join = match how {
@@ -126,103 +153,137 @@ impl RunQueue {
     ///
     /// What the fair class owes it is kept for when it is enqueued again, here or elsewhere.
     pub fn dequeue(&mut self, e: &Entity, now: u64) -> Option<EntityRef> {
+        if self.is_current(e) {
+            return None;
+        }
         let taken = self.queues.take(e)?;
-        let level = e.level.get();
-        if level == FAIR {
+        if e.level.get() == FAIR {
             self.charge(now);
             self.fair.removed();
             self.fair.leave(e, self.slice);
         } else {
-            self.listed -= 1;
-            if level != IDLE && self.queues.list_is_empty(level) {
-                self.rt.clear(level);
-            }
+            self.unlisted(e.level.get());
         }
         Some(taken)
     }
 
-    /// Decides who runs next, takes it out of the queue and makes it the current one. `None`: there
-    /// is nobody, the core idles.
+    /// Decides who runs next and makes it the current one. `None`: there is nobody, the core idles.
     ///
     /// If there still is a current one, it first goes back as [`PutPrev::Preempted`]. O(1) for real
     /// time and the idle class; O(log n) for the fair class, taken over all threads enqueued.
     #[inline]
     pub fn pick_next(&mut self, now: u64) -> Option<EntityRef> {
         if self.current.is_some() {
-            self.put_prev(now, PutPrev::Preempted);
+            self.put_prev_other(now, PutPrev::Preempted);
         }
-        let next = match self.rt.highest() {
-            Some(level) => self.pop_list(level)?,
+        // With nobody of real time this is the ring of the fair class, which is always empty.
+        let next = match self.queues.first_of_ring(self.rt.top()) {
+            Some(e) => e,
             None => self.pick_other()?,
         };
-        self.since = now;
-        next.switches.set(next.switches.get() + 1);
-        self.current = Some(next.clone());
+        self.start(next.clone(), now);
         Some(next)
     }
 
-    #[inline(always)]
-    fn pop_list(&mut self, level: u8) -> Option<EntityRef> {
-        let e = self.queues.pop_front(level)?;
-        self.listed -= 1;
-        if level < IDLE && self.queues.list_is_empty(level) {
-            self.rt.clear(level);
-        }
-        if e.takes_turns.get() && e.quantum.get() == 0 {
-            e.quantum.set(self.slice);
-        }
-        Some(e)
-    }
-
+    #[inline(never)]
     fn pick_other(&mut self) -> Option<EntityRef> {
         self.fair
             .pick(&mut self.queues)
-            .or_else(|| self.pop_list(IDLE))
+            .or_else(|| self.queues.first_of_ring(IDLE))
+    }
+
+    #[inline(always)]
+    fn start(&mut self, e: EntityRef, now: u64) {
+        e.switches.set(e.switches.get() + 1);
+        self.since = now;
+        self.current = Some(e);
     }
 
     /// Puts the current thread, which stays runnable, back into the queue. Nothing happens if there
     /// is none. O(1) for real time and the idle class, O(log n) for the fair class.
     #[inline]
     pub fn put_prev(&mut self, now: u64, why: PutPrev) {
+        let level = self.current.as_ref().map_or(NOT_FIFO, |e| e.fifo.get());
+        if level >= FAIR {
+            return self.put_prev_other(now, why);
+        }
+        self.charge(now);
+        self.current = None;
+        if why == PutPrev::Yielded {
+            self.queues.rotate(level);
+        }
+    }
+
+    #[inline(never)]
+    fn put_prev_other(&mut self, now: u64, why: PutPrev) {
         self.charge(now);
         let Some(e) = self.current.take() else {
             return;
         };
         let level = e.level.get();
         if level == FAIR {
-            self.put_prev_fair(e, why);
-            return;
-        }
-        let turn_over = e.takes_turns.get() && e.quantum.get() == 0;
-        if why == PutPrev::Yielded || turn_over {
-            e.quantum.set(0);
-            self.queues.push_back(level, e);
-        } else {
-            self.queues.push_front(level, e);
-        }
-        self.listed += 1;
-        if level < IDLE {
-            self.rt.set(level);
+            if why == PutPrev::Yielded {
+                self.fair.give_way(&e, self.slice);
+            } else if Fair::is_served(&e) {
+                Fair::ask_again(&e, self.slice);
+            }
+            self.fair.insert(&mut self.queues, e);
+        } else if why == PutPrev::Yielded || e.takes_turns.get() && e.quantum.get() == 0 {
+            e.quantum.set(self.slice);
+            self.queues.rotate(level);
         }
     }
 
-    fn put_prev_fair(&mut self, e: EntityRef, why: PutPrev) {
-        if why == PutPrev::Yielded {
-            self.fair.give_way(&e, self.slice);
-        } else if Fair::is_served(&e) {
-            Fair::ask_again(&e, self.slice);
+    /// The current thread lets others go first, and who runs next becomes the current one: as
+    /// [`put_prev`](Self::put_prev) with [`PutPrev::Yielded`] and [`pick_next`](Self::pick_next), in
+    /// fewer steps. `None`: nobody else wants to run, so the current one goes on (or the core
+    /// idles, if there is none). O(1) for real time and the idle class, O(log n) for the fair class.
+    #[inline]
+    pub fn yield_current(&mut self, now: u64) -> Option<EntityRef> {
+        let e = self.current.as_ref()?;
+        let level = self.rt.top();
+        if level != e.fifo.get() {
+            return self.yield_other(now);
         }
-        self.fair.insert(&mut self.queues, e);
+        let next = self.queues.rotate(level)?;
+        let ran = now.wrapping_sub(self.since);
+        e.run_time.set(e.run_time.get().wrapping_add(ran));
+        self.start(next.clone(), now);
+        Some(next)
+    }
+
+    #[inline(never)]
+    fn yield_other(&mut self, now: u64) -> Option<EntityRef> {
+        let before = self.current.clone()?;
+        self.put_prev_other(now, PutPrev::Yielded);
+        self.pick_next(now).filter(|next| !next.is(&before))
     }
 
     /// The current thread leaves: it sleeps, exits or moves to another core. Gives it back; `None`
     /// if there was none. O(1).
     #[inline]
     pub fn block_current(&mut self, now: u64) -> Option<EntityRef> {
+        let level = self.current.as_ref()?.fifo.get();
+        if level >= FAIR {
+            return self.block_other(now);
+        }
+        self.charge(now);
+        // The current one is the first on its ring.
+        self.queues.pop_front(level);
+        self.unlisted(level);
+        self.current.take()
+    }
+
+    #[inline(never)]
+    fn block_other(&mut self, now: u64) -> Option<EntityRef> {
         self.charge(now);
         let e = self.current.take()?;
-        if e.level.get() == FAIR {
+        let level = e.level.get();
+        if level == FAIR {
             self.fair.leave(&e, self.slice);
+        } else {
+            self.queues.pop_front(level);
+            self.unlisted(level);
         }
         Some(e)
     }
@@ -233,9 +294,14 @@ impl RunQueue {
         let Some(e) = &self.current else {
             return;
         };
-        let ran = now.saturating_sub(self.since);
-        self.since = self.since.max(now);
-        e.run_time.set(e.run_time.get() + ran);
+        let ran = now.wrapping_sub(self.since);
+        self.since = now;
+        // Wrapping, so that a clock that goes back a little takes back what it counted too much.
+        e.run_time.set(e.run_time.get().wrapping_add(ran));
+        if e.fifo.get() != NOT_FIFO {
+            return;
+        }
+        let ran = ran.cast_signed().max(0).cast_unsigned();
         if e.level.get() == FAIR {
             self.fair.charge(e, ran);
         } else if e.takes_turns.get() {
@@ -245,33 +311,38 @@ impl RunQueue {
 
     /// Whether somebody who waits should have the core rather than who has it, be it the idle loop.
     /// To be asked after an enqueue; the answer stays true until the next
-    /// [`pick_next`](Self::pick_next) or until the one it was for has left. O(1) for real time, else as `pick_next`.
+    /// [`pick_next`](Self::pick_next) or until the one it was for has left. O(1) for real time, else
+    /// as `pick_next`.
     #[inline]
     pub fn should_preempt(&mut self, now: u64) -> bool {
         let Some(e) = &self.current else {
             return self.runnable() > 0;
         };
-        let level = e.level.get();
-        if level < IDLE && !e.takes_turns.get() {
-            return self.rt.above(level);
+        let level = e.fifo.get();
+        if level != NOT_FIFO {
+            return self.rt.top() < level;
         }
         self.is_due(now)
     }
 
+    #[inline(never)]
     fn is_due(&mut self, now: u64) -> bool {
         self.charge(now);
         let Some(e) = &self.current else {
             return self.runnable() > 0;
         };
         let level = e.level.get();
-        match level {
-            FAIR => !self.rt.is_empty() || self.fair.is_due(&mut self.queues, e),
-            IDLE => {
-                let alone = self.queues.list_is_empty(IDLE);
-                !self.rt.is_empty() || self.fair.queued() > 0 || e.quantum.get() == 0 && !alone
+        self.rt.top() < level.min(FAIR)
+            || match level {
+                FAIR => self.fair.is_due(&mut self.queues, e),
+                IDLE => self.fair.queued() > 0 || self.turn_is_over(e),
+                _ => self.turn_is_over(e),
             }
-            _ => self.rt.above(level) || self.rt.has(level) && e.quantum.get() == 0,
-        }
+    }
+
+    /// Whether `e`, the current one, has had its turn, and an equal waits for one.
+    fn turn_is_over(&self, e: &Entity) -> bool {
+        e.takes_turns.get() && e.quantum.get() == 0 && self.queues.ring_has_two(e.level.get())
     }
 
     /// Counts time, and says whether the core should be given to another: to be called from the
@@ -292,7 +363,7 @@ impl RunQueue {
         let left = match level {
             FAIR if self.fair.queued() > 0 => Fair::until_served(e),
             FAIR => return None,
-            list if e.takes_turns.get() && !self.queues.list_is_empty(list) => e.quantum.get(),
+            list if e.takes_turns.get() && self.queues.ring_has_two(list) => e.quantum.get(),
             _ => return None,
         };
         Some(self.since.saturating_add(left))
@@ -311,7 +382,8 @@ impl RunQueue {
     /// How many threads wait here. The current one is not counted.
     #[inline]
     pub fn runnable(&self) -> usize {
-        self.listed + self.fair.queued()
+        let running = self.current.as_ref().is_some_and(|e| e.level.get() != FAIR);
+        self.listed + self.fair.queued() - usize::from(running)
     }
 
     /// What other cores want to know of this one when they place a thread.
@@ -330,19 +402,23 @@ impl RunQueue {
     /// [`should_preempt`](Self::should_preempt). O(log n).
     pub fn set_priority(&mut self, e: &Entity, priority: Priority, now: u64) -> bool {
         if self.is_current(e) {
-            self.charge(now);
-            if e.level.get() == FAIR {
-                self.fair.leave(e, self.slice);
-            }
+            let Some(current) = self.block_current(now) else {
+                return true;
+            };
             e.put_priority(priority);
             e.quantum.set(self.slice);
-            if e.level.get() == FAIR {
+            let level = e.level.get();
+            if level == FAIR {
                 self.fair.join(e, Join::WithLag, self.slice);
+            } else {
+                self.queues.push_front(level, current.clone());
+                self.listed(level);
             }
+            self.current = Some(current);
         } else if let Some(taken) = self.dequeue(e, now) {
             e.put_priority(priority);
             self.enqueue(taken, now, Enqueue::Migrate);
-        } else if e.is_queued() {
+        } else if e.links.is_linked() {
             return false;
         } else {
             e.put_priority(priority);
@@ -353,14 +429,14 @@ impl RunQueue {
     /// Takes out a waiting thread that may run on one of `cores`, for a core that would idle: the
     /// most urgent one among the first few of each list and tree. O(log n).
     pub fn pull(&mut self, cores: CpuSet, now: u64) -> Option<EntityRef> {
-        let may = |e: &Entity| !e.affinity.get().and(cores).is_empty();
+        let may = |e: &Entity| !self.is_current(e) && !e.affinity.get().and(cores).is_empty();
         let q = &self.queues;
         let found = self
             .rt
             .iter()
-            .find_map(|p| q.find_in_list(p, PULL_SCAN, may))
+            .find_map(|p| q.find_in_ring(p, PULL_SCAN, may))
             .or_else(|| q.find_fair(PULL_SCAN, may))
-            .or_else(|| q.find_in_list(IDLE, PULL_SCAN, may));
+            .or_else(|| q.find_in_ring(IDLE, PULL_SCAN, may));
         let found = found?;
         self.dequeue(&found, now)
     }

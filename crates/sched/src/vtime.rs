@@ -22,6 +22,8 @@
 //!   within 2^58. Who sleeps while the queue's time runs on by more than 2^63 (104 days with one
 //!   nice 0 thread always running) is held within two slices when it comes back, as anyone is.
 
+#![forbid(unsafe_code)]
+
 use core::cmp::Ordering;
 
 /// Units of virtual time in a nanosecond of an entity of weight 1: 2^20.

@@ -195,6 +195,6 @@ fn an_idle_core_pulls_only_who_may_come() {
     pinned.set_affinity(CpuSet::one(0));
     let mut busy = queue_of(&[&pinned, &free]);
     let pulled = busy.pull(CpuSet::one(1), 0).unwrap();
-    assert!(pulled.is(&free) && !free.is_queued());
+    assert!(pulled.is(&free) && !free.is_linked());
     assert!(busy.pull(CpuSet::one(1), 0).is_none() && busy.runnable() == 1);
 }

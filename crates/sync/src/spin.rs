@@ -193,6 +193,7 @@ impl<T: ?Sized, R: RawLock> Inner<T, R> {
     }
 }
 
+#[must_use = "the lock is given back when the guard is dropped"]
 /// The right to the data of a [`SpinLock`]; gives the lock back when dropped.
 pub struct SpinGuard<'a, T: ?Sized, M: Mask, R: RawLock = DefaultRaw> {
     lock: &'a Inner<T, R>,

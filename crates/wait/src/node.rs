@@ -9,16 +9,16 @@ use core::marker::PhantomPinned;
 use intrusive_collections::{LinkedList, LinkedListLink, UnsafeRef, intrusive_adapter};
 use layercake_sync::facade::{AtomicU8, UnsafeCell};
 
-/// Where a node stands. In [`Node::state`] as its number.
+/// Where a node stands that was put on a queue. In [`Node::state`] as a number.
+///
+/// Off any queue, by its owner's will, the state has no meaning: the owner knows.
 pub(crate) mod state {
-    /// On no list, and no wake is kept in it.
-    pub const IDLE: u8 = 0;
     /// Linked. Set by the owner under the queue's lock.
-    pub const WAITING: u8 = 1;
-    /// Unlinked by a wake-one that is still to be used. Set by a waker under the queue's lock.
-    pub const WOKEN_ONE: u8 = 2;
+    pub const WAITING: u8 = 0;
+    /// Unlinked by a wake-one. Set by a waker under the queue's lock.
+    pub const WOKEN_ONE: u8 = 1;
     /// Unlinked by a wake that was meant for everybody. Set by a waker under the queue's lock.
-    pub const WOKEN_ALL: u8 = 3;
+    pub const WOKEN_ALL: u8 = 2;
 }
 
 /// Which wakes a waiter answers to.
@@ -56,7 +56,7 @@ impl<H: Host> Node<H> {
     pub fn new(mode: Mode) -> Self {
         Self {
             link: LinkedListLink::new(),
-            state: AtomicU8::new(state::IDLE),
+            state: AtomicU8::new(state::WOKEN_ALL),
             mode,
             ticket: Cell::new(0),
             task: UnsafeCell::new(None),

@@ -47,7 +47,8 @@ use layercake_sync::{Atomic, IrqOff, SpinGuard, SpinLock};
 /// How many waiters are woken for each time that the lock is taken (W6).
 ///
 /// So long is the longest stretch with interrupts masked: 16 unlinks.
-pub(crate) const BATCH: usize = 16;
+/// In models it is two, so that three waiters make more than one batch.
+pub(crate) const BATCH: usize = if cfg!(loom) { 2 } else { 16 };
 
 /// Threads that wait for one kind of event.
 ///
@@ -74,6 +75,8 @@ pub struct WaitQueue<H: Host> {
 pub(crate) struct Lists<H: Host> {
     exclusive: List<H>,
     shared: List<H>,
+    /// How many nodes are on both; `WaitQueue::linked` repeats it for those without the lock.
+    len: u32,
     /// The next to arrive gets this. 64 bits do not come round.
     next_ticket: u64,
 }
@@ -92,6 +95,7 @@ impl<H: Host> WaitQueue<H> {
             lists: SpinLock::new(Lists {
                 exclusive: List::new(NodeAdapter::NEW),
                 shared: List::new(NodeAdapter::NEW),
+                len: 0,
                 next_ticket: 0,
             }),
         }
@@ -106,6 +110,7 @@ impl<H: Host> WaitQueue<H> {
             lists: SpinLock::new(Lists {
                 exclusive: List::new(NodeAdapter::NEW),
                 shared: List::new(NodeAdapter::NEW),
+                len: 0,
                 next_ticket: 0,
             }),
         }
@@ -181,7 +186,7 @@ impl<H: Host> WaitQueue<H> {
         let Some(node) = lists.exclusive.pop_front() else {
             return false;
         };
-        self.count(-1);
+        self.count(&mut lists, -1);
         let task = hand_over(node, state::WOKEN_ONE);
         drop(lists);
         unpark::<H>(task);
@@ -202,7 +207,10 @@ impl<H: Host> WaitQueue<H> {
             // on. Only a waiter that a wake-one woke in vain comes back with its old ticket; it
             // is woken here once more at most, for WOKEN_ALL takes that ticket away, and the
             // quota bounds the rest. So the sweep ends (W5).
-            let end = *end.get_or_insert(lists.next_ticket);
+            let mut end = *end.get_or_insert(lists.next_ticket);
+            if mutant!(SweepWithoutEnd) {
+                end = u64::MAX;
+            }
             let more = loop {
                 let exclusive = quota > 0 && lists.exclusive.is_due(end);
                 if !exclusive && !lists.shared.is_due(end) {
@@ -219,7 +227,7 @@ impl<H: Host> WaitQueue<H> {
                     (lists.shared.pop_front(), state::WOKEN_ALL)
                 };
                 if let Some(node) = node {
-                    self.count(-1);
+                    self.count(&mut lists, -1);
                     *slot = hand_over(node, how);
                 }
             };
@@ -241,24 +249,30 @@ impl<H: Host> WaitQueue<H> {
     /// where it is, and is unlinked from this queue before it goes.
     #[inline]
     pub(crate) unsafe fn link(&self, node: &Node<H>, keep_place: bool) {
+        let mode = node.mode; // read here, where the compiler may still know it
         let mut lists = self.lock();
         let lists_now = &mut *lists;
-        let list = match node.mode {
+        let list = match mode {
             Mode::Exclusive => &mut lists_now.exclusive,
             Mode::Shared => &mut lists_now.shared,
         };
-        node.state.store(state::WAITING, Relaxed);
+        if !mutant!(StateSetLate) {
+            node.state.store(state::WAITING, Relaxed);
+        }
         // SAFETY: NODE-PINNED, by the caller's promise; nobody makes a `&mut` to a linked node.
         let entry = unsafe { UnsafeRef::from_raw(node) };
-        if keep_place && !list.is_due(node.ticket.get()) {
+        if (keep_place && !list.is_due(node.ticket.get())) || mutant!(LastInFirstOut) {
             list.push_front(entry);
         } else {
             node.ticket.set(lists_now.next_ticket);
             lists_now.next_ticket += 1;
             list.push_back(entry);
         }
-        self.count(1);
+        self.count(&mut lists, 1);
         drop(lists);
+        if mutant!(StateSetLate) {
+            node.state.store(state::WAITING, Relaxed);
+        }
         if !mutant!(WaiterWithoutFence) {
             fence(SeqCst);
         }
@@ -281,8 +295,7 @@ impl<H: Host> WaitQueue<H> {
         };
         // SAFETY: NODE-LOCK. WAITING under the lock means linked here.
         unsafe { list.cursor_mut_from_ptr(node) }.remove();
-        self.count(-1);
-        node.state.store(state::IDLE, Relaxed);
+        self.count(&mut lists, -1);
         true
     }
 
@@ -293,12 +306,11 @@ impl<H: Host> WaitQueue<H> {
         self.lists.lock(unsafe { Atomic::assume() })
     }
 
-    /// Adds to the count of linked nodes. The caller holds the lock, so there is no other writer.
+    /// Adds to the count of linked nodes.
     #[inline(always)]
-    fn count(&self, change: i32) {
-        let linked = self.linked.load(Relaxed);
-        self.linked
-            .store(linked.wrapping_add_signed(change), Relaxed);
+    fn count(&self, lists: &mut Lists<H>, change: i32) {
+        lists.len = lists.len.wrapping_add_signed(change);
+        self.linked.store(lists.len, Relaxed);
     }
 }
 
@@ -319,6 +331,9 @@ impl<H: Host> IsDue for List<H> {
 /// The caller holds the lock under which it unlinked `node`.
 #[inline(always)]
 fn hand_over<H: Host>(node: UnsafeRef<Node<H>>, how: u8) -> Option<H::Task> {
+    if mutant!(StateBeforeHandle) {
+        node.state.store(how, Release);
+    }
     // SAFETY: NODE-LOCK. The owner does not touch the cell before it sees the state below.
     let task = node.task.with(|task| unsafe { (*task).clone() });
     node.state.store(how, Release); // NODE-LAST

@@ -1,6 +1,7 @@
 //! Waiting for a condition: the loop around the steps of [`crate::waiter`], written once.
 
 use crate::host::Host;
+use crate::mutant::mutant;
 use crate::node::Mode;
 use crate::queue::WaitQueue;
 use crate::time::Instant;
@@ -77,8 +78,7 @@ impl<H: Host> WaitQueue<H> {
         let waiter = pin!(Waiter::new());
         let waiter = waiter.as_ref();
         waiter.prepare(self, cx);
-        waiter.maybe_block(cx);
-        waiter.accept();
+        let _woken = waiter.block_and_look(self, cx, None, |_| Some(()));
     }
 
     /// The loop, once the condition was seen false without being on the queue.
@@ -93,20 +93,22 @@ impl<H: Host> WaitQueue<H> {
         let waiter = waiter.as_ref();
         loop {
             waiter.prepare(self, cx);
-            if let Some(value) = cond(cx.atomic()) {
+            if !mutant!(CheckThenEnqueue)
+                && let Some(value) = cond(cx.atomic())
+            {
                 // A wake-one that came meanwhile may have been for another: pass it on.
                 waiter.clear();
                 return Ok(value);
             }
-            let blocked = waiter.block(cx, deadline);
-            // Off the queue: by a wake, and this look is what it was for; or by the deadline, and
-            // this is the last one. If it panics, the drop passes a wake-one on.
-            let looked = cond(cx.atomic());
-            if let Some(value) = looked {
-                waiter.accept();
-                return Ok(value);
+            // Then off the queue: by a wake, and the look is what that was for; or by the
+            // deadline, and it is the last one.
+            let look = |cx: &mut TaskCx| cond(cx.atomic());
+            match waiter.block_and_look(self, cx, deadline, look) {
+                (Some(value), _) => return Ok(value),
+                (None, Err(TimedOut)) => return Err(TimedOut),
+                (None, Ok(())) => {}
             }
-            if blocked.is_err() || deadline.is_some_and(|deadline| H::now() >= deadline) {
+            if deadline.is_some_and(|deadline| H::now() >= deadline) {
                 waiter.accept();
                 return Err(TimedOut);
             }

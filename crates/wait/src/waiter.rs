@@ -25,7 +25,7 @@ use crate::time::Instant;
 use core::cell::Cell;
 use core::marker::PhantomData;
 use core::pin::Pin;
-use core::sync::atomic::Ordering::{Acquire, Relaxed};
+use core::sync::atomic::Ordering::Acquire;
 use layercake_sync::TaskCx;
 
 /// The deadline came first.
@@ -71,7 +71,7 @@ impl core::error::Error for TimedOut {}
 ///
 /// It leaves the queue when it is dropped, however that comes about (W8).
 pub struct Waiter<'q, H: Host> {
-    /// The queue that the node's state speaks of. `Some` unless the state is IDLE.
+    /// The queue that the node's state speaks of; `None` is IDLE, whatever the state says.
     queue: Cell<Option<&'q WaitQueue<H>>>,
     node: Node<H>,
     /// Neither `Send` nor `Sync`: it is one thread's.
@@ -109,25 +109,35 @@ impl<'q, H: Host> Waiter<'q, H> {
     /// O(1). Never blocks.
     #[inline]
     pub fn prepare(self: Pin<&Self>, queue: &'q WaitQueue<H>, cx: &mut TaskCx) {
-        let _ = cx;
-        if let Some(old) = self.queue.get()
-            && !core::ptr::eq(old, queue)
+        if self.queue.get().is_some() {
+            return self.prepare_again(queue, cx);
+        }
+        // SAFETY: NODE-OWNER. On no queue, so the cell is this thread's.
+        self.node.task.with_mut(|task| unsafe {
+            *task = Some(H::current());
+        });
+        self.queue.set(Some(queue));
+        // SAFETY: NODE-OWNER: this waiter's own node, on no queue, with a task. NODE-PINNED: the
+        // waiter is pinned and unlinks it when it is dropped; `'q` outlives that.
+        unsafe { queue.link(&self.node, false) };
+    }
+
+    /// [`prepare`](Waiter::prepare) for one that is on a queue, or was until a wake.
+    #[inline(never)]
+    fn prepare_again(self: Pin<&Self>, queue: &'q WaitQueue<H>, cx: &mut TaskCx) {
+        if !self
+            .queue
+            .get()
+            .is_some_and(|old| core::ptr::eq(old, queue))
         {
             self.clear();
+            return self.prepare(queue, cx);
         }
-        let before = self.node.state.load(Acquire);
-        if before == state::WAITING {
-            return;
+        let woken = self.node.state.load(Acquire);
+        if woken != state::WAITING {
+            // SAFETY: as in `prepare`; a wake has unlinked it, and the task is still there.
+            unsafe { queue.link(&self.node, woken == state::WOKEN_ONE) };
         }
-        if self.queue.replace(Some(queue)).is_none() {
-            // SAFETY: NODE-OWNER. Not linked, so the cell is this thread's.
-            self.node.task.with_mut(|task| unsafe {
-                (*task).get_or_insert_with(H::current);
-            });
-        }
-        // SAFETY: NODE-OWNER: this waiter's own node, not linked, with a task. NODE-PINNED: the
-        // waiter is pinned and unlinks it when it is dropped; `'q` outlives that.
-        unsafe { queue.link(&self.node, before == state::WOKEN_ONE) };
     }
 
     /// Blocks until the queue wakes the caller; not at all if it has done so since
@@ -153,28 +163,53 @@ impl<'q, H: Host> Waiter<'q, H> {
     }
 
     #[inline(always)]
-    pub(crate) fn block(
-        self: Pin<&Self>,
+    fn block(self: Pin<&Self>, cx: &mut TaskCx, deadline: Option<Instant>) -> Result<(), TimedOut> {
+        match self.queue.get() {
+            Some(queue) => self.block_on(queue, cx, deadline),
+            None => Ok(()),
+        }
+    }
+
+    /// Blocks until the wake or the deadline. `queue` is the one that it is on.
+    #[inline(always)]
+    fn block_on(
+        &self,
+        queue: &'q WaitQueue<H>,
         cx: &mut TaskCx,
         deadline: Option<Instant>,
     ) -> Result<(), TimedOut> {
-        let Some(queue) = self.queue.get() else {
-            return Ok(());
-        };
-        if self.is_waiting() {
+        while self.node.state.load(Acquire) == state::WAITING {
             H::blocked_on(queue.name());
-        }
-        while self.is_waiting() {
             H::park(cx, deadline);
             if let Some(deadline) = deadline
                 && self.is_waiting()
                 && H::now() >= deadline
-                && self.withdraw()
+                && (self.withdraw() || mutant!(DeadlineIgnoresWake))
             {
                 return Err(TimedOut);
             }
         }
         Ok(())
+    }
+
+    /// Blocks, and looks: by the end it is off the queue, and a wake-one that it got is used.
+    ///
+    /// If `look` panics the wake-one is still to be handed on. `None` in the answer's first
+    /// place is what `look` said; the second tells whether the deadline ended the wait.
+    #[inline(always)]
+    pub(crate) fn block_and_look<T>(
+        self: Pin<&Self>,
+        queue: &'q WaitQueue<H>,
+        cx: &mut TaskCx,
+        deadline: Option<Instant>,
+        look: impl FnOnce(&mut TaskCx) -> Option<T>,
+    ) -> (Option<T>, Result<(), TimedOut>) {
+        let blocked = self.block_on(queue, cx, deadline);
+        let found = look(cx);
+        if found.is_some() {
+            self.queue.set(None);
+        }
+        (found, blocked)
     }
 
     /// Leaves the queue; on none, it does nothing.
@@ -196,38 +231,41 @@ impl<'q, H: Host> Waiter<'q, H> {
         if self.is_waiting() {
             self.leave();
         } else {
-            self.node.state.store(state::IDLE, Relaxed);
             self.queue.set(None);
         }
     }
 
     /// Whether it is on a queue and has not been woken.
     #[inline(always)]
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.node.state.load(Acquire) == state::WAITING
+    pub fn is_waiting(&self) -> bool {
+        self.queue.get().is_some() && self.node.state.load(Acquire) == state::WAITING
     }
 
     /// Takes itself off the queue; `false` when a wake was first, or when it was on none.
     fn withdraw(&self) -> bool {
         // SAFETY: NODE-OWNER: this waiter linked its node to that queue.
-        let first = (self.queue.get()).is_some_and(|queue| unsafe { queue.unlink(&self.node) });
+        let unlink = |queue: &WaitQueue<H>| unsafe { queue.unlink(&self.node) };
+        let first = self.is_waiting() && self.queue.get().is_some_and(unlink);
         if first {
             self.queue.set(None);
         }
         first
     }
 
-    #[inline]
+    #[inline(always)]
     fn leave(&self) {
-        let Some(queue) = self.queue.get() else {
-            return;
-        };
-        if self.is_waiting() && self.withdraw() {
+        if let Some(queue) = self.queue.get() {
+            self.leave_queue(queue);
+        }
+    }
+
+    #[inline(never)]
+    fn leave_queue(&self, queue: &'q WaitQueue<H>) {
+        if self.withdraw() {
             return;
         }
         // A wake was first. Whatever its state says now is final.
         let wake = self.node.state.load(Acquire);
-        self.node.state.store(state::IDLE, Relaxed);
         self.queue.set(None);
         if wake == state::WOKEN_ONE && !mutant!(SwallowedWakeOne) {
             queue.wake_one();

@@ -26,9 +26,13 @@ impl Limit {
         }
     }
 
+    pub fn elapsed(self) -> Duration {
+        self.start.elapsed()
+    }
+
     /// The time that is left, by how busy the machine is now; `None` when it is up.
     pub fn left(self) -> Option<Duration> {
-        let elapsed = self.start.elapsed();
+        let elapsed = self.elapsed();
         if elapsed < self.time {
             return Some(self.time - elapsed);
         }

@@ -4,20 +4,20 @@
 //! process, and one that is too large would hold up all others.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
 
 use super::{
-    Effort, Options, Tally,
+    Options, Tally,
     pool::{self, Verdict},
     session,
 };
 use crate::{
-    cargo::{self, Executable},
+    cargo,
     check::layers,
-    error::{Context, Result},
+    error::{Context, Error, Result},
     workspace::{self, Scope},
 };
 
@@ -26,7 +26,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// How to start a model.
 struct Model {
     name: String,
-    binary: Executable,
+    binary: PathBuf,
     test: String,
 }
 
@@ -39,38 +39,24 @@ pub fn run(options: &Options, tally: &mut Tally) -> Result<()> {
         return Ok(());
     };
     let mut models = Vec::new();
-    for binary in binaries
-        .into_iter()
-        .filter(|binary| binary.target.starts_with("loom"))
-    {
-        for test in list(&binary.path)? {
-            let name = format!("loom::{}::{}::{test}", binary.package, binary.target);
+    for built in binaries.iter().filter(|built| is_model(&built.target)) {
+        for test in list(&built.path)? {
+            let name = format!("loom::{}::{}::{test}", built.package, built.target);
             if options.picks(&name) {
-                let Executable {
-                    package,
-                    target,
-                    path,
-                } = &binary;
-                let binary = Executable {
-                    package: package.clone(),
-                    target: target.clone(),
-                    path: path.clone(),
-                };
-                models.push(Model { name, binary, test });
+                models.push(Model {
+                    name,
+                    binary: built.path.clone(),
+                    test,
+                });
             }
         }
     }
-    let full = options.effort == Effort::Full;
-    pool::run(
-        models,
-        options.jobs,
-        |model| (model.name.clone(), check(&model, full)),
-        tally,
-    );
+    let run = |model: Model| (model.name.clone(), check(&model));
+    pool::run(models, options.jobs, run, tally);
     Ok(())
 }
 
-/// Builds every test whose name begins with `loom`; `None` if there is none.
+/// Builds every model; `None` if there is none.
 fn build_command() -> Result<Option<Command>> {
     let metadata = workspace::metadata(Scope::Members)?;
     let mut command = cargo::cargo("test");
@@ -101,31 +87,38 @@ fn build_command() -> Result<Option<Command>> {
     Ok(any.then_some(command))
 }
 
+/// Whether a test target holds models, by its name; without `--cfg loom` it is empty.
+pub fn is_model(target: &str) -> bool {
+    target.starts_with("loom") || target == "models"
+}
+
+/// The models of a binary. Those that are ignored are wrong on purpose: another one starts
+/// them and sees to it that they fail.
 fn list(binary: &Path) -> Result<Vec<String>> {
-    let output = Command::new(binary)
-        .args(["--list", "--format", "terse"])
-        .output();
-    let output = output.cannot("start", binary)?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text
-        .lines()
-        .filter_map(|line| line.strip_suffix(": test"))
-        .map(str::to_owned)
+    let ask = |more: &[&str]| {
+        let mut command = Command::new(binary);
+        command.args(["--list", "--format", "terse"]).args(more);
+        let output = command.output().cannot("start", binary)?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let names = text.lines().filter_map(|line| line.strip_suffix(": test"));
+        Ok::<Vec<_>, Error>(names.map(str::to_owned).collect())
+    };
+    let ignored = ask(&["--ignored"])?;
+    let all = ask(&[])?;
+    Ok(all
+        .into_iter()
+        .filter(|name| !ignored.contains(name))
         .collect())
 }
 
-fn check(model: &Model, full: bool) -> Verdict {
-    let mut command = Command::new(&model.binary.path);
+fn check(model: &Model) -> Verdict {
+    let mut command = Command::new(&model.binary);
     command.args([&model.test, "--exact"]).stdin(Stdio::null());
-    if full {
-        command.arg("--include-ignored");
-    }
     let outcome = match session::run(command, &[], LIMIT) {
         Ok(outcome) => outcome,
         Err(error) => return Verdict::Fail(error.to_string()),
     };
     match outcome.end {
-        session::End::Exited(0) if outcome.text().contains("1 ignored") => Verdict::Skip,
         session::End::Exited(0) => Verdict::Pass,
         _ => Verdict::Fail(outcome.report()),
     }

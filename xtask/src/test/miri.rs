@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::{Effort, Options, Tally, libtest};
+use super::{Effort, Options, Tally, libtest, loom};
 use crate::{
     check::layers,
     error::Result,
@@ -35,7 +35,7 @@ pub fn run(options: &Options, tally: &mut Tally) -> Result<()> {
     for package in layers::PORTABLE {
         command.args(["--package", package]);
         for (test, _) in workspace::targets(&metadata, package, "test") {
-            if !test.starts_with("loom") {
+            if !loom::is_model(&test) {
                 command.args(["--test", &test]);
             }
         }

@@ -8,7 +8,6 @@ use super::Tally;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Pass,
-    Skip,
     /// With what a person needs to see.
     Fail(String),
 }
@@ -36,10 +35,6 @@ pub fn run<T: Send>(
                         Verdict::Pass => {
                             println!("{name} ... ok ({seconds:.1} s)");
                             tally.pass();
-                        }
-                        Verdict::Skip => {
-                            println!("{name} ... skipped");
-                            tally.skip();
                         }
                         Verdict::Fail(report) => {
                             println!("{name} ... FAILED ({seconds:.1} s)\n{}", indent(&report));
@@ -69,7 +64,6 @@ mod tests {
         let mut tally = Tally::default();
         let verdict = |n: u32| match n {
             3 => Verdict::Fail("broken\n\nlast".into()),
-            4 => Verdict::Skip,
             _ => Verdict::Pass,
         };
         run(
@@ -78,10 +72,7 @@ mod tests {
             |n| (format!("t{n}"), verdict(n)),
             &mut tally,
         );
-        assert_eq!(
-            tally.summary(),
-            "\nFAILED  t3\n8 passed, 1 failed, 1 skipped\n"
-        );
+        assert_eq!(tally.summary(), "\nFAILED  t3\n9 passed, 1 failed\n");
     }
 
     #[test]

@@ -36,9 +36,9 @@ pub enum End {
     Exited(u8),
     /// Stopped, as the last step asked for.
     Stopped,
-    /// Stopped, because its time was up; it may have been waited for to print this.
+    /// Stopped after this time, because it was up; it may have been waited for to print this.
     TimedOut {
-        limit: Duration,
+        after: Duration,
         waiting_for: Option<String>,
     },
     /// It ended before it printed what was waited for.
@@ -68,16 +68,16 @@ impl Outcome {
             End::Exited(code) => format!("ended with status {code}"),
             End::Stopped => "was stopped".into(),
             End::TimedOut {
-                limit,
+                after,
                 waiting_for: None,
             } => {
-                format!("hung: still running after {} s", limit.as_secs())
+                format!("hung: still running after {} s", after.as_secs())
             }
             End::TimedOut {
-                limit,
+                after,
                 waiting_for: Some(text),
             } => {
-                format!("hung: did not print {text:?} within {} s", limit.as_secs())
+                format!("hung: did not print {text:?} within {} s", after.as_secs())
             }
             End::Missed { waiting_for, code } => {
                 format!("ended with status {code} before it printed {waiting_for:?}")
@@ -177,6 +177,7 @@ pub fn run(mut command: Command, steps: &[Step], limit: Duration) -> Result<Outc
         });
     }
     let stop = follow(steps, &output, &sender, clock);
+    let after = clock.elapsed();
     if stop.is_some() {
         process.stop();
     }
@@ -186,7 +187,7 @@ pub fn run(mut command: Command, steps: &[Step], limit: Duration) -> Result<Outc
         None => End::Exited(code),
         Some(Stop::AsAsked) => End::Stopped,
         Some(Stop::TooMuchOutput) => End::TooMuchOutput,
-        Some(Stop::TimedOut(waiting_for)) => End::TimedOut { limit, waiting_for },
+        Some(Stop::TimedOut(waiting_for)) => End::TimedOut { after, waiting_for },
         Some(Stop::Missed(waiting_for)) => End::Missed { waiting_for, code },
     };
     // A grandchild could keep the pipe open; a second is plenty for what is on its way.
@@ -215,11 +216,17 @@ fn follow(
                 let _ = sender.send(bytes.clone());
             }
             Step::Wait(text) => {
-                let found = output.wait(clock, |bytes, ended| match find(&bytes[seen..], text) {
-                    Some(at) => Some(Ok(seen + at + text.len())),
-                    None if ended => Some(Err(Stop::Missed(text.clone()))),
-                    None if bytes.len() > MOST_OUTPUT => Some(Err(Stop::TooMuchOutput)),
-                    None => None,
+                // Each byte is looked at once, however small the pieces are that they come in.
+                let mut from = seen;
+                let found = output.wait(clock, |bytes, ended| {
+                    if let Some(at) = find(&bytes[from..], text) {
+                        return Some(Ok(from + at + text.len()));
+                    }
+                    from = (bytes.len() + 1).saturating_sub(text.len()).max(from);
+                    if ended {
+                        return Some(Err(Stop::Missed(text.clone())));
+                    }
+                    (bytes.len() > MOST_OUTPUT).then_some(Err(Stop::TooMuchOutput))
                 });
                 match found {
                     Some(Ok(end)) => seen = end,

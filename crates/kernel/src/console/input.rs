@@ -49,6 +49,21 @@ pub fn stats() -> Stats {
     }
 }
 
+/// Puts what was typed before there were interrupts in front of the rest.
+pub(super) fn begin_with(early: &[u8]) {
+    // SAFETY: CX-ATOMIC: nothing sleeps while the ring is held.
+    let mut received = RECEIVED.lock(unsafe { Atomic::assume() });
+    for &byte in early {
+        // There is room: the ring is empty and larger than what a port holds.
+        let _ = received.push_back(byte);
+    }
+    COUNT.fetch_add(early.len() as u64, Ordering::Relaxed);
+    drop(received);
+    if !early.is_empty() {
+        let _ = system_work::queue().queue(&MOVE);
+    }
+}
+
 /// In the port's interrupt: takes what has come.
 pub(super) fn receive(cx: IrqCx<'_>, uart: &dyn Uart) {
     let mut received = RECEIVED.lock(cx);

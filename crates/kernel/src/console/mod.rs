@@ -71,7 +71,8 @@ fn set_interrupts(uart: &dyn Uart, change: impl FnOnce(&mut Port)) {
 }
 
 /// Goes over from polling to interrupts, once they can come.
-pub(crate) fn init_interrupts() {
+/// `early`: what was typed before.
+pub(crate) fn init_interrupts(early: &[u8]) {
     let uart = platform::get().uart();
     if irq::register(uart.irq(), on_irq).is_err() {
         log::error!(
@@ -81,6 +82,7 @@ pub(crate) fn init_interrupts() {
         return;
     }
     output::use_ring();
+    input::begin_with(early);
     set_interrupts(uart, |port| port.receive = true);
 }
 

@@ -1,52 +1,17 @@
 //! The host that runs on `std` threads: for tests and examples on a workstation.
 //!
-//! Each thread counts as a core of its own, so there is nothing to mask. Models are explored on
-//! loom's host or the seeded one, not here: what interleavings happen here is luck.
+//! Each thread plays a core of its own ([`layercake_sync::host`]). Models are explored on loom's
+//! host, not here: what interleavings happen here is luck.
 
 extern crate std;
 
 use super::Host;
 use crate::time::Instant;
-use core::cell::Cell;
-use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
-use layercake_sync::{Cpu, TaskCx};
+use layercake_sync::TaskCx;
+use layercake_sync::host::{StdCpu, task};
 use std::sync::OnceLock;
 use std::thread;
-
-/// A thread of `std` as a core: no interrupts, nobody else on it.
-#[derive(Debug)]
-pub struct StdCpu;
-
-// SAFETY: CPU-MASK. No interrupt handlers exist here, and no other thread runs on this "core".
-unsafe impl Cpu for StdCpu {
-    type IrqState = ();
-
-    fn irq_save() {}
-
-    unsafe fn irq_restore((): ()) {}
-
-    fn preempt_disable() {}
-
-    unsafe fn preempt_enable() {}
-
-    /// Spins for a short while only: the holder may be a thread that the system has put aside.
-    fn wait_while_eq(word: &AtomicU32, value: u32) -> u32 {
-        let mut spins = 0_u32;
-        loop {
-            let now = word.load(Ordering::Acquire);
-            if now != value {
-                return now;
-            }
-            if spins < 64 {
-                spins += 1;
-                core::hint::spin_loop();
-            } else {
-                thread::yield_now();
-            }
-        }
-    }
-}
 
 /// Threads of `std`. The clock starts at the first question for the time.
 #[derive(Debug)]
@@ -87,31 +52,13 @@ unsafe impl Host for StdHost {
     }
 }
 
-std::thread_local! {
-    /// Whether this thread's right to sleep is in use.
-    static HAS_CX: Cell<bool> = const { Cell::new(false) };
-}
-
 /// Runs `f` as the body of a kernel thread on the calling thread: with the right to sleep.
 ///
 /// # Panics
 ///
 /// When called from within itself on one thread: there is one right to sleep to each.
 pub fn enter<R>(f: impl FnOnce(&mut TaskCx) -> R) -> R {
-    /// Gives the right back, on a panic too.
-    struct Leave;
-    impl Drop for Leave {
-        fn drop(&mut self) {
-            HAS_CX.set(false);
-        }
-    }
-
-    assert!(!HAS_CX.replace(true), "enter() within enter()");
-    let _leave = Leave;
-    // SAFETY: CX-TASK. `HAS_CX` shows that this is the only one of this thread. A spinlock of
-    // the caller could only be held by way of a token that the caller made in unsafe code.
-    let mut cx = unsafe { TaskCx::new() };
-    f(&mut cx)
+    task(f)
 }
 
 /// Starts a thread that runs `f` with the right to sleep.

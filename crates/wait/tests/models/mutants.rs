@@ -1,0 +1,60 @@
+//! A check that rejects nothing proves nothing: each known mistake, put into the shipped code,
+//! must make the model of its invariant fail.
+
+use crate::run_apart;
+
+/// Runs the model `name` with `mutant` switched on and expects it to fail.
+fn rejected(mutant: &str, name: &str) {
+    let (passed, _) = run_apart(name, Some(mutant));
+    assert!(!passed, "{name} passes with {mutant}");
+}
+
+/// Attempt 1 inside the queue: the look comes before the waiter is on it.
+#[test]
+fn check_then_enqueue() {
+    rejected("CheckThenEnqueue", "queue::w1_no_lost_wakeup_2_waiters");
+}
+
+#[test]
+fn waker_without_fence() {
+    rejected("WakerWithoutFence", "queue::w1_no_lost_wakeup_2_waiters");
+}
+
+#[test]
+fn waiter_without_fence() {
+    rejected("WaiterWithoutFence", "queue::w1_no_lost_wakeup_2_waiters");
+}
+
+/// The waiter says that it waits after the lock is free: a wake in between is overwritten.
+#[test]
+fn state_set_late() {
+    rejected("StateSetLate", "queue::w1_no_lost_wakeup_2_waiters");
+}
+
+#[test]
+fn swallowed_wake_one() {
+    rejected("SwallowedWakeOne", "queue::w3_leaving_hands_on_2_waiters");
+    rejected("SwallowedWakeOne", "queue::w3_wake_one_conserved_2_waiters");
+}
+
+#[test]
+fn last_in_first_out() {
+    rejected("LastInFirstOut", "queue::w4_first_in_first_out");
+}
+
+#[test]
+fn sweep_without_end() {
+    rejected("SweepWithoutEnd", "queue::w5_wake_all_ends");
+}
+
+/// The waiter sees that it was woken while the waker still has to read its handle.
+#[test]
+fn state_before_handle() {
+    rejected("StateBeforeHandle", "queue::w7_last_touch_before_return");
+}
+
+/// The clock alone decides that the deadline won.
+#[test]
+fn deadline_ignores_wake() {
+    rejected("DeadlineIgnoresWake", "queue::w9_one_winner");
+}
