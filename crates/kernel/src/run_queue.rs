@@ -25,7 +25,7 @@ use crate::cpu::{self, Core, Counts};
 use crate::sync::TaskCx;
 use crate::thread::{self, NO_CORE, Thread};
 use crate::wait::Instant;
-use crate::{Host, config, irq, platform, time};
+use crate::{Host, config, irq, time};
 use core::sync::atomic::Ordering;
 use layercake_arch_arm64 as arch;
 use layercake_sched::{CoreLoad, CpuSet, Enqueue, EntityRef, Loads, Priority, PutPrev, RunQueue};
@@ -177,7 +177,7 @@ fn reschedule(why: Why) {
 fn offer(thread: &Thread) {
     let takers = u64::from(cpu::IDLE.load(Ordering::Relaxed)) & thread.allowed().bits();
     if takers != 0 {
-        platform::get().send_sgi(takers.trailing_zeros() as usize, irq::SGI_RESCHEDULE);
+        irq::send_sgi(takers.trailing_zeros() as usize, irq::SGI_RESCHEDULE);
     }
 }
 
@@ -206,7 +206,7 @@ pub(crate) fn preempt() {
     if arch::irq::masked() {
         // Not now; at the latest when they are unmasked.
         if cpu::this().irq_depth.get() == 0 {
-            platform::get().send_sgi(cpu::this().id(), irq::SGI_RESCHEDULE);
+            irq::send_sgi(cpu::this().id(), irq::SGI_RESCHEDULE);
         }
         return;
     }
@@ -347,7 +347,7 @@ fn make_runnable(thread: &'static Thread, how: Enqueue) {
         }
     } else if preempts || event.is_some_and(due) {
         // The other core switches, or sets its timer for the end of the turn.
-        platform::get().send_sgi(target, irq::SGI_RESCHEDULE);
+        irq::send_sgi(target, irq::SGI_RESCHEDULE);
     }
     // SAFETY: IRQ-NEST: `state` is from above.
     unsafe { arch::irq::restore(state) };
@@ -434,15 +434,29 @@ impl Loads for Spare {
     }
 }
 
-/// The core for a thread that becomes runnable: the one it ran on if that is idle, else as the
-/// policy says.
+/// The core for a thread that becomes runnable: the one it ran on if that is idle, else another
+/// idle one, else as the policy says.
+#[inline]
 fn place(thread: &'static Thread, home: usize, how: Enqueue) -> usize {
     let allowed = thread.allowed();
-    let idle = cpu::IDLE.load(Ordering::Relaxed);
-    if how == Enqueue::Wake && idle & (1 << home) != 0 && allowed.contains(home) {
-        return home;
+    let idle = u64::from(cpu::IDLE.load(Ordering::Relaxed)) & allowed.bits();
+    if idle & (1 << home) != 0 {
+        home
+    } else if idle != 0 {
+        idle.trailing_zeros() as usize
+    } else if allowed.bits() == 1 << home {
+        home
+    } else {
+        place_among_busy(thread, home, how)
     }
-    let up = allowed.and(CpuSet::from_bits(u64::from(cpu::online_mask())));
+}
+
+/// [`place`] when no core that the thread may run on is idle.
+#[inline(never)]
+fn place_among_busy(thread: &'static Thread, home: usize, how: Enqueue) -> usize {
+    let up = thread
+        .allowed()
+        .and(CpuSet::from_bits(u64::from(cpu::online_mask())));
     let placed = match how {
         Enqueue::New => least_loaded(up, home, &Published),
         _ => place_on_wake(up, home, thread.priority(), &Published),
