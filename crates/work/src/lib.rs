@@ -1,2 +1,37 @@
 #![doc = include_str!("../README.md")]
-#![no_std]
+#![cfg_attr(not(loom), no_std)]
+#![deny(missing_docs)]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
+mod cancel;
+mod flush;
+mod item;
+mod mutant;
+mod owner;
+mod queue;
+mod report;
+mod running;
+mod state;
+mod worker;
+
+pub use flush::WouldDeadlock;
+pub use item::Work;
+pub use owner::{Release, Share};
+pub use queue::{Queued, WorkQueue};
+pub use report::{QueueReport, RunReport};
+pub use running::Running;
+
+/// A `const fn`, except in a loom model, whose atomics are not made at compile time.
+macro_rules! const_unless_loom {
+    ($(#[$attr:meta])* $vis:vis const fn $($rest:tt)*) => {
+        #[cfg(not(loom))]
+        $(#[$attr])*
+        $vis const fn $($rest)*
+        #[cfg(loom)]
+        $(#[$attr])*
+        $vis fn $($rest)*
+    };
+}
+pub(crate) use const_unless_loom;

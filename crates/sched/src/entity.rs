@@ -1,0 +1,128 @@
+//! What the scheduler knows of a thread, embedded in whatever the kernel keeps for it.
+
+#![forbid(unsafe_code)]
+
+use crate::cpuset::CpuSet;
+use crate::links::Links;
+use crate::priority::{NOT_FIFO, Priority, weight_of};
+use crate::vtime::VirtualTime;
+use core::cell::Cell;
+use core::fmt;
+
+/// A schedulable thing, to be embedded in a thread control block.
+///
+/// Its fields are cells: the lock of the run queue that it was last given to protects them (see
+/// the invariant ENT-LOCK in the crate documentation). Not `Sync`, for that reason.
+pub struct Entity {
+    pub(crate) links: Links,
+    /// [`Priority::level`] of the priority, kept beside it for speed.
+    pub(crate) level: Cell<u8>,
+    /// The level if it is real time, first in first out; else `NOT_FIFO`. The paths that have to be
+    /// short look at this alone.
+    pub(crate) fifo: Cell<u8>,
+    /// Whether running uses up [`quantum`](Self::quantum): round-robin and idle class.
+    pub(crate) takes_turns: Cell<bool>,
+    /// Of a fair entity; else that of nice 0.
+    pub(crate) weight: Cell<u32>,
+    pub(crate) priority: Cell<Priority>,
+    pub(crate) affinity: Cell<CpuSet>,
+    /// What is left of the turn, ns. Refilled when it goes to the end of its ring, or comes there.
+    pub(crate) quantum: Cell<u64>,
+    /// The virtual time that a fair entity has aged to, on the queue that it was last on.
+    pub(crate) vruntime: Cell<VirtualTime>,
+    /// The virtual deadline of its request.
+    pub(crate) deadline: Cell<VirtualTime>,
+    /// While it is off the queue: how much it had less than its share, in its virtual time.
+    pub(crate) lag: Cell<i64>,
+    pub(crate) run_time: Cell<u64>,
+    pub(crate) switches: Cell<u64>,
+}
+
+impl Entity {
+    /// An entity that may run on the cores of `affinity` and is on no queue yet.
+    pub const fn new(priority: Priority, affinity: CpuSet) -> Self {
+        let (fifo, takes_turns, weight) = derived(priority);
+        Self {
+            links: Links::new(),
+            level: Cell::new(priority.level()),
+            fifo: Cell::new(fifo),
+            takes_turns: Cell::new(takes_turns),
+            weight: Cell::new(weight),
+            priority: Cell::new(priority),
+            affinity: Cell::new(affinity),
+            quantum: Cell::new(0),
+            vruntime: Cell::new(VirtualTime::ZERO),
+            deadline: Cell::new(VirtualTime::ZERO),
+            lag: Cell::new(0),
+            run_time: Cell::new(0),
+            switches: Cell::new(0),
+        }
+    }
+
+    /// Its priority. To change it see [`RunQueue::set_priority`](crate::RunQueue::set_priority).
+    pub fn priority(&self) -> Priority {
+        self.priority.get()
+    }
+
+    /// Sets the priority of an entity that is neither queued nor running.
+    pub(crate) fn put_priority(&self, priority: Priority) {
+        let (fifo, takes_turns, weight) = derived(priority);
+        // What is owed is time: the same time is less virtual time for a heavier weight.
+        let owed = self.lag.get() * i64::from(self.weight.get());
+        self.lag.set(owed / i64::from(weight));
+        self.level.set(priority.level());
+        self.fifo.set(fifo);
+        self.takes_turns.set(takes_turns);
+        self.weight.set(weight);
+        self.priority.set(priority);
+        self.quantum.set(0);
+    }
+
+    /// The cores that it may run on.
+    pub fn affinity(&self) -> CpuSet {
+        self.affinity.get()
+    }
+
+    /// Says on which cores it may run from now on. A kernel then moves an entity that is queued or
+    /// running elsewhere: the run queues take what they are given.
+    pub fn set_affinity(&self, cores: CpuSet) {
+        self.affinity.set(cores);
+    }
+
+    /// How long it has run, ns; while it runs, up to when the run queue last looked.
+    pub fn run_time(&self) -> u64 {
+        self.run_time.get()
+    }
+
+    /// How many times it was given a core.
+    pub fn switches(&self) -> u64 {
+        self.switches.get()
+    }
+
+    /// Whether it hangs on a run queue. One that waits to run does; one that runs may.
+    pub fn is_linked(&self) -> bool {
+        self.links.is_linked()
+    }
+}
+
+/// Of a priority: `fifo`, `takes_turns` and `weight`.
+const fn derived(priority: Priority) -> (u8, bool, u32) {
+    match priority {
+        Priority::RealTime(rt) if rt.is_round_robin() => (NOT_FIFO, true, 1024),
+        Priority::RealTime(rt) => (rt.level(), false, 1024),
+        Priority::Fair(nice) => (NOT_FIFO, false, weight_of(nice)),
+        Priority::Idle => (NOT_FIFO, true, 1024),
+    }
+}
+
+impl fmt::Debug for Entity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entity")
+            .field("priority", &self.priority())
+            .field("affinity", &self.affinity())
+            .field("linked", &self.is_linked())
+            .field("run_time", &self.run_time())
+            .field("switches", &self.switches())
+            .finish_non_exhaustive()
+    }
+}

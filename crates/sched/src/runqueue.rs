@@ -1,0 +1,453 @@
+//! One core's run queue: the three classes together, and the thread that runs.
+//!
+//! What belongs here: the order of the classes, the accounting of time, turns. What does not: how
+//! the fair class shares ([`crate::fair`]), which core a thread goes to ([`crate::place`]), and
+//! switching, which is the kernel's.
+
+#![forbid(unsafe_code)]
+
+use crate::cpuset::CpuSet;
+use crate::entity::Entity;
+use crate::fair::{Fair, Join};
+use crate::links::{EntityRef, Queues};
+use crate::place::CoreLoad;
+use crate::priority::{FAIR, IDLE, NOT_FIFO, Priority};
+use crate::realtime::Bitmap;
+
+/// The longest slice, in ns: one second.
+pub const SLICE_MAX: u64 = 1_000_000_000;
+
+/// How many entities of each list and tree are looked at for one that may move to another core.
+const PULL_SCAN: usize = 8;
+
+/// Why a thread comes to a run queue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Enqueue {
+    /// It has not run before, or is to start anew: it is owed nothing.
+    New,
+    /// It slept. What it was owed when it went to sleep, it is owed still, up to two slices; what
+    /// it had too much is forgiven as far as the others have caught up.
+    Wake,
+    /// It was runnable on another run queue, and goes on here where it was there.
+    Migrate,
+}
+
+/// Why the running thread goes back to the run queue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PutPrev {
+    /// It must make way; it goes on when its turn comes. A real-time thread keeps its place before
+    /// its equals, unless its round-robin turn is over.
+    Preempted,
+    /// It wants others to go first: its equals of real time or of the idle class, or in the fair
+    /// class anyone.
+    Yielded,
+}
+
+/// The runnable threads of one core, and the one that runs there.
+///
+/// All times are ns of one clock, which may stand still but should not go back (if it does, no time
+/// is counted until it has caught up). A kernel keeps one of these for each core, with its lock
+/// around it. Nothing here allocates, blocks or fails; what panics says so.
+pub struct RunQueue {
+    rt: Bitmap,
+    current: Option<EntityRef>,
+    /// When the current one was last charged.
+    since: u64,
+    /// How many are on the rings. The current one stays on its ring, as the first, as long as it
+    /// runs: so neither a preemption nor a pick touches the ring. In the fair class it is taken out
+    /// of its tree, whose order its running would upset.
+    listed: usize,
+    slice: u64,
+    fair: Fair,
+    queues: Queues,
+}
+
+impl RunQueue {
+    /// An empty run queue. `slice` is what a fair thread runs at a stretch when others wait, and
+    /// a round-robin turn, in ns.
+    ///
+    /// # Panics
+    ///
+    /// If `slice` is 0 or more than [`SLICE_MAX`].
+    pub const fn new(slice: u64) -> Self {
+        assert!(
+            slice > 0 && slice <= SLICE_MAX,
+            "a slice is 1 ns to 1 second"
+        );
+        Self {
+            rt: Bitmap::EMPTY,
+            current: None,
+            since: 0,
+            listed: 0,
+            slice,
+            fair: Fair::new(),
+            queues: Queues::new(),
+        }
+    }
+
+    /// Adds a runnable thread that is not running. O(1) for real time and the idle class, O(log n)
+    /// for the fair class.
+    ///
+    /// # Panics
+    ///
+    /// If the entity is on a run queue already.
+    #[inline]
+    pub fn enqueue(&mut self, e: EntityRef, now: u64, how: Enqueue) {
+        debug_assert!(!self.is_current(&e), "the running thread was enqueued");
+        let level = e.fifo.get();
+        if level >= FAIR || !self.queues.have_number() {
+            return self.enqueue_other(e, now, how);
+        }
+        self.queues.push_back(level, e);
+        self.listed(level);
+    }
+
+    #[inline(never)]
+    fn enqueue_other(&mut self, e: EntityRef, now: u64, how: Enqueue) {
+        self.queues.draw_number();
+        let level = e.level.get();
+        if level == FAIR {
+            return self.enqueue_fair(e, now, how);
+        }
+        if how != Enqueue::Migrate || e.quantum.get() == 0 {
+            e.quantum.set(self.slice);
+        }
+        self.queues.push_back(level, e);
+        self.listed(level);
+    }
+
+    /// Counts one more on the ring of `level`.
+    #[inline(always)]
+    fn listed(&mut self, level: u8) {
+        self.listed += 1;
+        if level < FAIR {
+            self.rt.set(level);
+        }
+    }
+
+    /// Counts one less on the ring of `level`.
+    #[inline(always)]
+    fn unlisted(&mut self, level: u8) {
+        self.listed -= 1;
+        if level < FAIR && self.queues.ring_is_empty(level) {
+            self.rt.clear(level);
+        }
+    }
+
+    fn enqueue_fair(&mut self, e: EntityRef, now: u64, how: Enqueue) {
+        assert!(!e.links.is_linked(), "the thread is on a run queue already");
+        // The mean must be up to date before somebody is placed by it.
+        self.charge(now);
+        let join = match how {
+            Enqueue::New => Join::Fresh,
+            Enqueue::Wake if self.queues.knows(&e) => Join::BackHome,
+            Enqueue::Wake => Join::WithLag,
+            Enqueue::Migrate => Join::Moved,
+        };
+        self.fair.join(&e, join, self.slice);
+        self.fair.insert(&mut self.queues, e);
+    }
+
+    /// Takes out a thread that waits here. `None` if it does not: it runs, sleeps, or is on another
+    /// run queue. O(1) for real time and the idle class, O(log n) for the fair class.
+    ///
+    /// What the fair class owes it is kept for when it is enqueued again, here or elsewhere.
+    pub fn dequeue(&mut self, e: &Entity, now: u64) -> Option<EntityRef> {
+        if self.is_current(e) {
+            return None;
+        }
+        let taken = self.queues.take(e)?;
+        if e.level.get() == FAIR {
+            self.charge(now);
+            self.fair.removed();
+            self.fair.leave(e, self.slice);
+        } else {
+            self.unlisted(e.level.get());
+        }
+        Some(taken)
+    }
+
+    /// Decides who runs next and makes it the current one. `None`: there is nobody, the core idles.
+    ///
+    /// If there still is a current one, it first goes back as [`PutPrev::Preempted`]. O(1) for real
+    /// time and the idle class; O(log n) for the fair class, taken over all threads enqueued.
+    #[inline]
+    pub fn pick_next(&mut self, now: u64) -> Option<EntityRef> {
+        if self.current.is_some() {
+            self.put_prev_other(now, PutPrev::Preempted);
+        }
+        // With nobody of real time this is the ring of the fair class, which is always empty.
+        let next = match self.queues.first_of_ring(self.rt.top()) {
+            Some(e) => e,
+            None => self.pick_other()?,
+        };
+        self.start(next.clone(), now);
+        Some(next)
+    }
+
+    #[inline(never)]
+    fn pick_other(&mut self) -> Option<EntityRef> {
+        self.fair
+            .pick(&mut self.queues)
+            .or_else(|| self.queues.first_of_ring(IDLE))
+    }
+
+    #[inline(always)]
+    fn start(&mut self, e: EntityRef, now: u64) {
+        e.switches.set(e.switches.get() + 1);
+        self.since = now;
+        self.current = Some(e);
+    }
+
+    /// Puts the current thread, which stays runnable, back into the queue. Nothing happens if there
+    /// is none. O(1) for real time and the idle class, O(log n) for the fair class.
+    #[inline]
+    pub fn put_prev(&mut self, now: u64, why: PutPrev) {
+        let level = self.current.as_ref().map_or(NOT_FIFO, |e| e.fifo.get());
+        if level >= FAIR {
+            return self.put_prev_other(now, why);
+        }
+        self.charge(now);
+        self.current = None;
+        if why == PutPrev::Yielded {
+            self.queues.rotate(level);
+        }
+    }
+
+    #[inline(never)]
+    fn put_prev_other(&mut self, now: u64, why: PutPrev) {
+        self.charge(now);
+        let Some(e) = self.current.take() else {
+            return;
+        };
+        let level = e.level.get();
+        if level == FAIR {
+            if why == PutPrev::Yielded {
+                self.fair.give_way(&e, self.slice);
+            } else if Fair::is_served(&e) {
+                Fair::ask_again(&e, self.slice);
+            }
+            self.fair.insert(&mut self.queues, e);
+        } else if why == PutPrev::Yielded || e.takes_turns.get() && e.quantum.get() == 0 {
+            e.quantum.set(self.slice);
+            self.queues.rotate(level);
+        }
+    }
+
+    /// The current thread lets others go first, and who runs next becomes the current one: as
+    /// [`put_prev`](Self::put_prev) with [`PutPrev::Yielded`] and [`pick_next`](Self::pick_next), in
+    /// fewer steps. `None`: nobody else wants to run, so the current one goes on (or the core
+    /// idles, if there is none). O(1) for real time and the idle class, O(log n) for the fair class.
+    #[inline]
+    pub fn yield_current(&mut self, now: u64) -> Option<EntityRef> {
+        let e = self.current.as_ref()?;
+        let level = self.rt.top();
+        if level != e.fifo.get() {
+            return self.yield_other(now);
+        }
+        let next = self.queues.rotate(level)?;
+        let ran = now.wrapping_sub(self.since);
+        e.run_time.set(e.run_time.get().wrapping_add(ran));
+        self.start(next.clone(), now);
+        Some(next)
+    }
+
+    #[inline(never)]
+    fn yield_other(&mut self, now: u64) -> Option<EntityRef> {
+        let before = self.current.clone()?;
+        self.put_prev_other(now, PutPrev::Yielded);
+        self.pick_next(now).filter(|next| !next.is(&before))
+    }
+
+    /// The current thread leaves: it sleeps, exits or moves to another core. Gives it back; `None`
+    /// if there was none. O(1).
+    #[inline]
+    pub fn block_current(&mut self, now: u64) -> Option<EntityRef> {
+        let level = self.current.as_ref()?.fifo.get();
+        if level >= FAIR {
+            return self.block_other(now);
+        }
+        self.charge(now);
+        // The current one is the first on its ring.
+        self.queues.pop_front(level);
+        self.unlisted(level);
+        self.current.take()
+    }
+
+    #[inline(never)]
+    fn block_other(&mut self, now: u64) -> Option<EntityRef> {
+        self.charge(now);
+        let e = self.current.take()?;
+        let level = e.level.get();
+        if level == FAIR {
+            self.fair.leave(&e, self.slice);
+        } else {
+            self.queues.pop_front(level);
+            self.unlisted(level);
+        }
+        Some(e)
+    }
+
+    /// Counts the time that the current thread has run since this was last done.
+    #[inline(always)]
+    fn charge(&mut self, now: u64) {
+        let Some(e) = &self.current else {
+            return;
+        };
+        let ran = now.wrapping_sub(self.since);
+        self.since = now;
+        // Wrapping, so that a clock that goes back a little takes back what it counted too much.
+        e.run_time.set(e.run_time.get().wrapping_add(ran));
+        if e.fifo.get() != NOT_FIFO {
+            return;
+        }
+        let ran = ran.cast_signed().max(0).cast_unsigned();
+        if e.level.get() == FAIR {
+            self.fair.charge(e, ran);
+        } else if e.takes_turns.get() {
+            e.quantum.set(e.quantum.get().saturating_sub(ran));
+        }
+    }
+
+    /// Whether somebody who waits should have the core rather than who has it, be it the idle loop.
+    /// To be asked after an enqueue; the answer stays true until the next
+    /// [`pick_next`](Self::pick_next) or until the one it was for has left. O(1) for real time, else
+    /// as `pick_next`.
+    #[inline]
+    pub fn should_preempt(&mut self, now: u64) -> bool {
+        let Some(e) = &self.current else {
+            return self.runnable() > 0;
+        };
+        let level = e.fifo.get();
+        if level != NOT_FIFO {
+            return self.rt.top() < level;
+        }
+        self.is_due(now)
+    }
+
+    #[inline(never)]
+    fn is_due(&mut self, now: u64) -> bool {
+        self.charge(now);
+        let Some(e) = &self.current else {
+            return self.runnable() > 0;
+        };
+        let level = e.level.get();
+        self.rt.top() < level.min(FAIR)
+            || match level {
+                FAIR => self.fair.is_due(&mut self.queues, e),
+                IDLE => self.fair.queued() > 0 || self.turn_is_over(e),
+                _ => self.turn_is_over(e),
+            }
+    }
+
+    /// Whether `e`, the current one, has had its turn, and an equal waits for one.
+    fn turn_is_over(&self, e: &Entity) -> bool {
+        e.takes_turns.get() && e.quantum.get() == 0 && self.queues.ring_has_two(e.level.get())
+    }
+
+    /// Counts time, and says whether the core should be given to another: to be called from the
+    /// timer interrupt that [`next_event`](Self::next_event) asked for, or from a periodic tick.
+    pub fn tick(&mut self, now: u64) -> bool {
+        self.charge(now);
+        self.should_preempt(now)
+    }
+
+    /// When (ns) the current thread must be looked at again, by [`tick`](Self::tick), if nothing
+    /// else happens. `None`: never; it is alone in its class, or runs until it wants no more, or
+    /// the core idles.
+    ///
+    /// Enqueues, dequeues and picks change the answer.
+    pub fn next_event(&self) -> Option<u64> {
+        let e = self.current.as_ref()?;
+        let level = e.level.get();
+        let left = match level {
+            FAIR if self.fair.queued() > 0 => Fair::until_served(e),
+            FAIR => return None,
+            list if e.takes_turns.get() && self.queues.ring_has_two(list) => e.quantum.get(),
+            _ => return None,
+        };
+        Some(self.since.saturating_add(left))
+    }
+
+    /// The thread that runs.
+    pub fn current(&self) -> Option<&EntityRef> {
+        self.current.as_ref()
+    }
+
+    #[inline(always)]
+    fn is_current(&self, e: &Entity) -> bool {
+        self.current.as_ref().is_some_and(|c| c.is(e))
+    }
+
+    /// How many threads wait here. The current one is not counted.
+    #[inline]
+    pub fn runnable(&self) -> usize {
+        let running = self.current.as_ref().is_some_and(|e| e.level.get() != FAIR);
+        self.listed + self.fair.queued() - usize::from(running)
+    }
+
+    /// What other cores want to know of this one when they place a thread.
+    pub fn load(&self) -> CoreLoad {
+        CoreLoad {
+            queued: self.runnable(),
+            fair_weight: self.fair.weight(),
+            running: self.current.as_ref().map(|e| e.priority()),
+        }
+    }
+
+    /// Changes the priority of a thread that waits here, runs here, or is nowhere. One that is on
+    /// another run queue is left as it is, and the answer is false.
+    ///
+    /// One that waits goes behind its new equals. After this ask
+    /// [`should_preempt`](Self::should_preempt). O(log n).
+    pub fn set_priority(&mut self, e: &Entity, priority: Priority, now: u64) -> bool {
+        if self.is_current(e) {
+            let Some(current) = self.block_current(now) else {
+                return true;
+            };
+            e.put_priority(priority);
+            e.quantum.set(self.slice);
+            let level = e.level.get();
+            if level == FAIR {
+                self.fair.join(e, Join::WithLag, self.slice);
+            } else {
+                self.queues.push_front(level, current.clone());
+                self.listed(level);
+            }
+            self.current = Some(current);
+        } else if let Some(taken) = self.dequeue(e, now) {
+            e.put_priority(priority);
+            self.enqueue(taken, now, Enqueue::Migrate);
+        } else if e.links.is_linked() {
+            return false;
+        } else {
+            e.put_priority(priority);
+        }
+        true
+    }
+
+    /// Takes out a waiting thread that may run on one of `cores`, for a core that would idle: the
+    /// most urgent one among the first few of each list and tree. O(log n).
+    pub fn pull(&mut self, cores: CpuSet, now: u64) -> Option<EntityRef> {
+        let may = |e: &Entity| !self.is_current(e) && !e.affinity.get().and(cores).is_empty();
+        let q = &self.queues;
+        let found = self
+            .rt
+            .iter()
+            .find_map(|p| q.find_in_ring(p, PULL_SCAN, may))
+            .or_else(|| q.find_fair(PULL_SCAN, may))
+            .or_else(|| q.find_in_ring(IDLE, PULL_SCAN, may));
+        let found = found?;
+        self.dequeue(&found, now)
+    }
+}
+
+impl core::fmt::Debug for RunQueue {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("RunQueue")
+            .field("current", &self.current)
+            .field("runnable", &self.runnable())
+            .field("slice", &self.slice)
+            .finish_non_exhaustive()
+    }
+}

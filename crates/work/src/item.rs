@@ -1,0 +1,368 @@
+//! The item: what a queue links, its state, and the steps that an item takes by itself.
+//!
+//! Here are the owner's side (`Work`), the part that queues know (`Item`), and the steps that need
+//! no queue's lists. The others are in [`crate::queue`]; what owners do to items that they have
+//! queued is in [`crate::cancel`] and [`crate::flush`].
+//!
+//! # The protocol
+//!
+//! An item is *idle*, *pending* (on one queue), *running* (on one worker), or running and pending
+//! again. All of it is in one atomic word ([`crate::state`]), and every step is one
+//! read-modify-write of it.
+//!
+//! ```text
+//!  step        by whom                        lock                 word
+//!  ----        -------                        ----                 ----
+//!  join        a queuer                       none                 PENDING stays, joined + 1
+//!  enqueue     a queuer                       of the target        PENDING on
+//!  start       a worker of that queue         of that queue        PENDING off, RUNNING on
+//!  set aside   a worker of that queue         of that queue        PARKED on: it runs elsewhere
+//!  finish      the worker that runs it        none; of the queue   RUNNING off, runs + 1,
+//!                                             if PARKED            PARKED off
+//!  withdraw    a canceller                    of that queue        PENDING, PARKED off
+//!  disable     anybody                        none                 disabled + 1; enqueue is refused
+//!                                                                  as long as that is not zero
+//! ```
+//!
+//! **K1.** Each joining or queueing is a read-modify-write with release order, the start acquires,
+//! and no step is a plain store. So a start sees the stores of everybody who joined or queued
+//! since the start before it. A joiner that only *read* the word would publish nothing.
+//!
+//! **K2.** RUNNING is set by the one who takes the item off a queue, under that queue's lock, and
+//! only if it is off. An item that is met while RUNNING is set aside, and the end of the run puts
+//! it back, before anything that came later. RUNNING is cleared after the function returned: the
+//! word is the worker's last touch of the item, except for the reference that it holds (OWNED).
+//!
+//! **Where it is.** `queue` names the queue that has the item, and nothing while none has. It is
+//! written under that queue's lock only. So whoever holds the lock of Q and reads Q has found
+//! the item on Q's lists. Between the setting of PENDING and the writing of `queue` a canceller
+//! looks again: interrupts are masked there, so that is a matter of a few instructions.
+
+use crate::const_unless_loom;
+use crate::mutant::mutant;
+use crate::owner::Release;
+use crate::queue::WorkQueue;
+use crate::running::Running;
+use crate::state::State;
+use core::fmt;
+use core::marker::PhantomPinned;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed};
+use intrusive_collections::{LinkedListLink, UnsafeRef, intrusive_adapter};
+use layercake_sync::TaskCx;
+use layercake_sync::facade::{AtomicPtr, AtomicU32, UnsafeCell, spin_loop};
+use layercake_wait::Host;
+
+/// A piece of work: a function, the data that it works on, and what a queue needs to hold it.
+///
+/// It is queued by [`WorkQueue::queue`], from any context, and its function is run once for it by
+/// a worker thread of that queue; the function may sleep. Queueing it again before it runs joins
+/// the pending run, queueing it during the run makes it run once more (K3). It never runs twice
+/// at the same time, whatever queues it is put on (K2).
+///
+/// The data is shared: the function gets it through [`Running`], everybody else through
+/// [`data`](Work::data).
+#[repr(C)] // ITEM-FIRST
+pub struct Work<H: Host, T = ()> {
+    pub(crate) item: Item<H>,
+    func: fn(&Running<'_, H, T>, &mut TaskCx),
+    data: T,
+    _pinned: PhantomPinned,
+}
+
+// SAFETY: ITEM-STATE. `item` is shared by the protocol of this file; the data is only lent as `&T`.
+unsafe impl<H: Host, T: Sync> Sync for Work<H, T> {}
+// SAFETY: a `Work` that can be moved is idle (OWNED); then it is its data and some words.
+unsafe impl<H: Host, T: Send> Send for Work<H, T> {}
+
+impl<H: Host> Work<H> {
+    const_unless_loom! {
+        /// An idle item without data. `name` is for people: reports show it.
+        pub const fn new(name: &'static str, func: fn(&Running<'_, H, ()>, &mut TaskCx)) -> Self {
+            Self::with_data(name, (), func)
+        }
+    }
+}
+
+impl<H: Host, T> Work<H, T> {
+    const_unless_loom! {
+        /// An idle item that works on `data`.
+        pub const fn with_data(
+            name: &'static str,
+            data: T,
+            func: fn(&Running<'_, H, T>, &mut TaskCx),
+        ) -> Self {
+            Self {
+                item: Item {
+                    state: AtomicU32::new(State::IDLE.0),
+                    queue: AtomicPtr::new(ptr::null_mut()),
+                    runner: AtomicPtr::new(ptr::null_mut()),
+                    link: LinkedListLink::new(),
+                    ticket: UnsafeCell::new(0),
+                    release: UnsafeCell::new(None),
+                    call: call::<H, T>,
+                    name,
+                },
+                func,
+                data,
+                _pinned: PhantomPinned,
+            }
+        }
+    }
+
+    /// The name that it was made with.
+    pub const fn name(&self) -> &'static str {
+        self.item.name
+    }
+
+    /// What it works on.
+    pub const fn data(&self) -> &T {
+        &self.data
+    }
+
+    /// Whether it is on a queue. For reports: it may change at once.
+    pub fn is_pending(&self) -> bool {
+        self.item.state(Relaxed).pending()
+    }
+
+    /// Whether its function runs. For reports: it may change at once.
+    pub fn is_running(&self) -> bool {
+        self.item.state(Relaxed).running()
+    }
+}
+
+impl<H: Host, T> fmt::Debug for Work<H, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Work")
+            .field("name", &self.item.name)
+            .field("pending", &self.is_pending())
+            .field("running", &self.is_running())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs the function of the `Work` around `item`.
+///
+/// # Safety
+///
+/// RUN-OWNS: the caller is the worker that runs `item`, on `queue`; `item` is the start of a
+/// `Work<H, T>`.
+unsafe fn call<H: Host, T>(item: NonNull<Item<H>>, queue: &'static WorkQueue<H>, cx: &mut TaskCx) {
+    // SAFETY: ITEM-FIRST, and by RUN-OWNS the item stays as long as it runs.
+    let work = unsafe { item.cast::<Work<H, T>>().as_ref() };
+    // SAFETY: RUN-OWNS, by the caller's promise.
+    let running = unsafe { Running::new(work, queue) };
+    (work.func)(&running, cx);
+}
+
+/// The part of an item that does not depend on its data: what queues and workers know.
+#[repr(C)] // the state first: joining needs nothing else
+pub(crate) struct Item<H: Host> {
+    state: AtomicU32,
+    /// Which queue has it: see "Where it is" above.
+    pub(crate) queue: AtomicPtr<WorkQueue<H>>,
+    /// Which queue's worker runs it, or ran it last. Written before RUNNING goes on.
+    runner: AtomicPtr<WorkQueue<H>>,
+    /// In the list of the queue that has it; under that queue's lock.
+    link: LinkedListLink,
+    /// When it came to the queue that has it; under that queue's lock.
+    ticket: UnsafeCell<u64>,
+    /// The reference that is held while it is busy. Written by the queuer that found it idle,
+    /// used by whoever makes it idle again.
+    release: UnsafeCell<Option<Release>>,
+    call: unsafe fn(NonNull<Item<H>>, &'static WorkQueue<H>, &mut TaskCx),
+    pub(crate) name: &'static str,
+}
+
+intrusive_adapter!(pub(crate) ItemAdapter<H> = UnsafeRef<Item<H>>: Item<H> { link => LinkedListLink } where H: Host);
+
+impl<H: Host> Item<H> {
+    #[inline(always)]
+    pub(crate) fn state(&self, order: Ordering) -> State {
+        State(self.state.load(order))
+    }
+
+    /// One read-modify-write: `old` becomes `new`, or says what is there instead.
+    #[inline(always)]
+    pub(crate) fn step(&self, old: State, new: State, order: Ordering) -> Result<(), State> {
+        match self
+            .state
+            .compare_exchange_weak(old.0, new.0, order, Relaxed)
+        {
+            Ok(_) => Ok(()),
+            Err(now) => Err(State(now)),
+        }
+    }
+
+    /// When it came to the queue that has it.
+    ///
+    /// # Safety
+    ///
+    /// QUEUE-LOCK: the caller holds the lock of the queue that has it.
+    #[inline(always)]
+    pub(crate) unsafe fn ticket(&self) -> u64 {
+        // SAFETY: QUEUE-LOCK, by the caller's promise.
+        self.ticket.with(|ticket| unsafe { *ticket })
+    }
+
+    /// Says when it came.
+    ///
+    /// # Safety
+    ///
+    /// QUEUE-LOCK: the caller holds the lock of the queue that is about to have it.
+    #[inline(always)]
+    pub(crate) unsafe fn set_ticket(&self, now: u64) {
+        // SAFETY: QUEUE-LOCK, by the caller's promise.
+        self.ticket.with_mut(|ticket| unsafe { *ticket = now });
+    }
+
+    /// Joins the pending run, if there is one. `false`: the slow way must be gone.
+    #[inline(always)]
+    pub(crate) fn join(&self) -> bool {
+        let old = self.state(Relaxed);
+        match old.join() {
+            Some(_) if mutant!(JoinWithoutRelease) => true,
+            Some(new) => self.step(old, new, Ordering::Release).is_ok(),
+            None => false,
+        }
+    }
+
+    /// Puts in what gives up the reference that came with turning busy.
+    ///
+    /// # Safety
+    ///
+    /// OWNED: the caller has just turned the item busy and still holds the lock of its queue.
+    pub(crate) unsafe fn hold(&self, release: Option<Release>) {
+        // SAFETY: OWNED. Nobody else looks at it before the lock is given back.
+        self.release.with_mut(|slot| unsafe { *slot = release });
+    }
+
+    /// What gives up the reference, to be called by whoever then makes the item idle.
+    ///
+    /// # Safety
+    ///
+    /// OWNED: the item is busy and stays so until the caller lets it: the caller runs it, or found
+    /// it on a queue and holds that queue's lock.
+    pub(crate) unsafe fn held(&self) -> Option<Release> {
+        // SAFETY: OWNED. It is written only when the item turns busy.
+        self.release.with(|slot| unsafe { *slot })
+    }
+
+    /// The item is off the list of `queue`, and it is its turn: starts it, or sets it aside.
+    ///
+    /// The caller holds the lock of `queue`.
+    pub(crate) fn take_turn(&self, queue: &'static WorkQueue<H>) -> Turn {
+        let mut old = self.state(Relaxed);
+        // RUNNING goes off by itself, but on only here, and only one queue has the item.
+        while old.running() && !mutant!(RunOnTwoWorkers) {
+            // Release: the end of that run goes by `queue` to the lock that is held here.
+            match self.step(old, old.set_aside(), AcqRel) {
+                Ok(()) => return Turn::SetAside,
+                Err(now) => old = now,
+            }
+        }
+        // Before PENDING goes off: after that it belongs to the next queuer.
+        self.queue.store(ptr::null_mut(), Relaxed);
+        // Before RUNNING goes on: who sees that looks there.
+        self.runner.store(ptr::from_ref(queue).cast_mut(), Relaxed);
+        if mutant!(PendingOffThenRunningOn) {
+            while let Err(now) = self.step(old, old.withdrawn(), AcqRel) {
+                old = now;
+            }
+            old = old.withdrawn();
+        }
+        let order = if mutant!(StartWithoutAcquire) {
+            Ordering::Release
+        } else {
+            AcqRel
+        };
+        let new = |old: State| match mutant!(PendingUntilTheEnd) {
+            true => old.started().queued(),
+            false => old.started(),
+        };
+        // Acquire: what those stored who queued or joined.
+        while let Err(now) = self.step(old, new(old), order) {
+            old = now;
+        }
+        Turn::Start {
+            joined: old.joined(),
+        }
+    }
+
+    /// The queue that tells, by its `done`, of the next step of an item in state `now`.
+    ///
+    /// `None` in the middle of a step: look again.
+    pub(crate) fn whereabouts(&self, now: State) -> Option<&'static WorkQueue<H>> {
+        let queue = if now.running() {
+            self.runner.load(Acquire)
+        } else {
+            self.queue.load(Acquire)
+        };
+        // SAFETY: QUEUE-LOCK: queues are `'static`, and these are written from such references.
+        unsafe { queue.as_ref() }
+    }
+
+    /// Runs the function.
+    ///
+    /// # Safety
+    ///
+    /// RUN-OWNS: the caller is the worker that set RUNNING, on `queue`.
+    pub(crate) unsafe fn run(item: NonNull<Self>, queue: &'static WorkQueue<H>, cx: &mut TaskCx) {
+        // SAFETY: RUN-OWNS.
+        unsafe { (item.as_ref().call)(item, queue, cx) }
+    }
+
+    /// Ends the run, and puts the item back where it was set aside.
+    ///
+    /// This is the last touch of the item, unless it is on a queue again.
+    ///
+    /// # Safety
+    ///
+    /// RUN-OWNS: the caller is the worker that set RUNNING, and does this once.
+    pub(crate) unsafe fn finish(item: NonNull<Self>) {
+        // SAFETY: RUN-OWNS: it stays until RUNNING is off.
+        let it = unsafe { item.as_ref() };
+        // SAFETY: OWNED: it runs. Read now: when RUNNING is off it may be gone.
+        let mut release = unsafe { it.held() };
+        let mut old = it.state(Acquire);
+        loop {
+            if old.parked() && !mutant!(LostRequeue) {
+                // SAFETY: QUEUE-LOCK: queues are `'static`, and it was written from one.
+                let queue = unsafe { it.queue.load(Acquire).as_ref() };
+                // SAFETY: RUN-OWNS, by the caller's promise.
+                if queue.is_some_and(|queue| unsafe { queue.put_back(item) }) {
+                    return;
+                }
+                // Somebody withdrew it meanwhile.
+                spin_loop();
+                old = it.state(Acquire);
+                continue;
+            }
+            let mut new = old.finished();
+            if mutant!(PendingUntilTheEnd) {
+                new = new.withdrawn();
+            }
+            // Release: the next run, and who waits for this one, see what it did.
+            match it.step(old, new, AcqRel) {
+                Ok(()) => break,
+                Err(_) => old = it.state(Acquire),
+            }
+        }
+        if mutant!(ClearThenRead) {
+            // SAFETY: none: this is wrong.
+            release = unsafe { it.held() };
+        }
+        if let (false, Some(release)) = (old.pending(), release) {
+            // SAFETY: OWNED: the step above made it idle.
+            unsafe { release.call() };
+        }
+    }
+}
+
+/// What became of an item whose turn it was.
+pub(crate) enum Turn {
+    /// It is RUNNING now. So many calls of `queue` had joined.
+    Start { joined: u32 },
+    /// It is PARKED now: it runs elsewhere.
+    SetAside,
+}

@@ -1,0 +1,118 @@
+//! A check that rejects nothing proves nothing: each known mistake, put into the shipped code,
+//! must make the model of its invariant fail.
+//!
+//! The model runs in a process of its own, for a mistake may end one in any way there is.
+
+use std::process::Command;
+
+/// Runs the model `name` with `mutant` switched on and expects it to fail.
+fn rejected(mutant: &str, name: &str) {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--include-ignored", "--test-threads=1"])
+        .env("LAYERCAKE_MUTANT", mutant)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("running 1 test"), "no model {name}: {text}");
+    assert!(!output.status.success(), "{name} passes with {mutant}");
+}
+
+/// `queue` only looks whether the item is pending, and publishes nothing to the run that it joins.
+#[test]
+fn join_without_release() {
+    rejected("JoinWithoutRelease", "queueing::k1_k3_two_queuers");
+}
+
+/// PENDING goes off without acquiring what was published.
+#[test]
+fn start_without_acquire() {
+    rejected("StartWithoutAcquire", "queueing::k1_k3_two_queuers");
+}
+
+/// PENDING goes off after the function, not before: who queues in between joins a run that has
+/// already looked.
+#[test]
+fn pending_until_the_end() {
+    rejected("PendingUntilTheEnd", "queueing::k1_k3_one_queuer_twice");
+}
+
+/// PENDING goes off before RUNNING comes on: in between another queue may start it, too.
+#[test]
+fn pending_off_then_running_on() {
+    rejected("PendingOffThenRunningOn", "queueing::k2_two_queues");
+}
+
+/// What belongs to the run is read from the item after the item was given back.
+#[test]
+fn clear_then_read() {
+    rejected("ClearThenRead", "queueing::k2_two_queues");
+}
+
+/// Where the item stood is read from it after PENDING went off, when the next queuer writes it.
+#[test]
+fn read_after_clear() {
+    rejected("ReadAfterClear", "queueing::k2_two_queues");
+}
+
+#[test]
+fn run_on_two_workers() {
+    rejected("RunOnTwoWorkers", "queueing::k2_k3_requeue_elsewhere");
+    rejected(
+        "RunOnTwoWorkers",
+        "queueing::k2_k3_requeue_among_two_workers",
+    );
+    rejected("RunOnTwoWorkers", "queueing::k2_two_queues");
+}
+
+/// The end of a run forgets that the item was set aside meanwhile.
+#[test]
+fn lost_requeue() {
+    rejected("LostRequeue", "queueing::k2_k3_requeue_elsewhere");
+    rejected("LostRequeue", "queueing::k2_two_queues");
+}
+
+/// Who finds the item idle does not wait for the end of the use of what comes with being busy.
+#[test]
+fn queue_without_acquire() {
+    rejected("QueueWithoutAcquire", "queueing::k1_k3_one_queuer_twice");
+}
+
+/// Cancelling takes the item off and waits, but lets its function queue it again meanwhile.
+#[test]
+fn cancel_misses_rearm() {
+    rejected(
+        "CancelMissesRearm",
+        "cancelling::k4_cancel_sync_of_a_self_requeuer",
+    );
+}
+
+/// Cancelling an item that was set aside leaves it to the end of the run to put it back.
+#[test]
+fn withdraw_leaves_parked() {
+    rejected(
+        "WithdrawLeavesParked",
+        "cancelling::k4_cancel_of_what_was_set_aside",
+    );
+}
+
+/// A flush waits for the run in progress only.
+#[test]
+fn flush_forgets_pending() {
+    rejected("FlushForgetsPending", "flushing::k4_flush_of_an_item");
+    rejected("FlushForgetsPending", "flushing::k4_flush_follows_the_item");
+}
+
+/// Who waited for a run does not see what it did.
+#[test]
+fn flush_without_acquire() {
+    rejected("FlushWithoutAcquire", "flushing::k4_flush_of_an_item");
+    rejected("FlushWithoutAcquire", "cancelling::k4_disable_and_enable");
+}
+
+/// The end of a run wakes nobody who waits for it.
+#[test]
+fn end_tells_nobody() {
+    rejected("EndTellsNobody", "flushing::k4_flush_of_an_item");
+    rejected("EndTellsNobody", "flushing::k4_flush_of_a_queue");
+    rejected("EndTellsNobody", "cancelling::k4_cancel_sync");
+}
