@@ -398,7 +398,10 @@ pub(crate) fn on_timer(core: &'static Core, now: u64) -> Option<u64> {
     let event = queue.next_event();
     drop(locked);
     if preempts {
+        // Nothing to be timed until then: the turn is over, but the thread may hold a lock, and
+        // an event that has passed would interrupt it again and again.
         set_need_resched();
+        return None;
     }
     event
 }

@@ -156,6 +156,7 @@ unsafe fn call<H: Host, T>(item: NonNull<Item<H>>, queue: &'static WorkQueue<H>,
 }
 
 /// The part of an item that does not depend on its data: what queues and workers know.
+#[repr(C)] // the state first: joining needs nothing else
 pub(crate) struct Item<H: Host> {
     state: AtomicU32,
     /// Which queue has it: see "Where it is" above.
@@ -219,13 +220,8 @@ impl<H: Host> Item<H> {
     #[inline(always)]
     pub(crate) fn join(&self) -> bool {
         let old = self.state(Relaxed);
-        if !old.pending() {
-            return false;
-        }
-        if mutant!(JoinWithoutRelease) {
-            return true;
-        }
         match old.join() {
+            Some(_) if mutant!(JoinWithoutRelease) => true,
             Some(new) => self.step(old, new, Ordering::Release).is_ok(),
             None => false,
         }

@@ -228,6 +228,7 @@ impl<H: Host> WorkQueue<H> {
     /// # Safety
     ///
     /// As for [`enqueue`](Self::enqueue).
+    #[inline(never)] // so that joining a pending run needs no stack frame
     unsafe fn enqueue_slow(
         &'static self,
         item: NonNull<Item<H>>,

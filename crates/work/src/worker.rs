@@ -109,6 +109,24 @@ impl<H: Host> WorkQueue<H> {
         }
     }
 
+    /// Runs what is on the queue, on the calling thread, until nothing is left that could run now;
+    /// says how many items ran. For a program that has no thread to spare: its main loop.
+    ///
+    /// # Panics
+    ///
+    /// When an item panics, as [`run_worker`](WorkQueue::run_worker) does.
+    pub fn run_ready(&'static self, cx: &mut TaskCx) -> usize {
+        let worker = pin!(Worker::new());
+        let me = Enlisted::new(self, worker.into_ref(), cx);
+        let mut runs = 0;
+        while let Some(Next::Run(item)) = self.next(&me.worker, cx.atomic()) {
+            self.run_one(item, &me.worker, cx);
+            self.done.wake_all();
+            runs += 1;
+        }
+        runs
+    }
+
     /// One run of `item`, which [`next`](Self::next) gave to this worker.
     fn run_one(&'static self, item: *mut Item<H>, worker: &Worker, _cx: &mut TaskCx) {
         /// Ends the run when the function has returned, or panicked.

@@ -5,7 +5,7 @@
 //! its [directives](super::directives).
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     Effort, Options, Tally,
-    directives::{self, Directives},
+    directives::{self, Directives, Run},
     judge,
     pool::{self, Verdict},
     session,
@@ -91,14 +91,18 @@ fn find() -> Result<Vec<Test>> {
         }
     }
     tests.sort();
-    let test = |(name, target, path): (String, String, PathBuf)| {
-        Ok(Test {
-            name: format!("emulator::{name}"),
-            target,
-            directives: directives::read(&path)?,
-        })
-    };
-    tests.into_iter().map(test).collect()
+    let mut found = Vec::new();
+    for (name, target, path) in tests {
+        for Run { case, directives } in directives::read(&path)? {
+            let case = case.map_or(String::new(), |case| format!("::{case}"));
+            found.push(Test {
+                name: format!("emulator::{name}{case}"),
+                target: target.clone(),
+                directives,
+            });
+        }
+    }
+    Ok(found)
 }
 
 /// Builds the images of tests that share a configuration.
@@ -142,10 +146,11 @@ fn build(
 fn build_command(set: &[String], tests: &[Test], config: &Config) -> Result<Command> {
     let mut command = cargo::for_pi("build", config);
     command.args(["--package", cargo::BOARD, "--release"]);
-    for test in tests {
-        match test.target.as_str() {
+    let targets: BTreeSet<&str> = tests.iter().map(|test| test.target.as_str()).collect();
+    for target in targets {
+        match target {
             KERNEL => command.args(["--bin", KERNEL]),
-            target => command.args(["--test", target]),
+            _ => command.args(["--test", target]),
         };
     }
     if !set.is_empty() {
