@@ -30,6 +30,7 @@ use core::sync::atomic::Ordering;
 use layercake_arch_arm64 as arch;
 use layercake_sched::{CoreLoad, CpuSet, Enqueue, EntityRef, Loads, Priority, PutPrev, RunQueue};
 use layercake_sched::{least_loaded, place_on_wake, pull_from};
+use layercake_sync::check::{self, WhyNot};
 
 /// `permit`: no permit, not parked.
 pub(crate) const RUNNING: u8 = 0;
@@ -268,28 +269,49 @@ pub(crate) fn park(_cx: &mut TaskCx, deadline: Option<Instant>) {
     time::disarm_park(current);
 }
 
+/// Whether the calling thread may sleep, as far as this kernel counts it. In every build; where the
+/// locks are noted down, too (`layercake_sync::check`), they are asked first.
+#[inline]
+pub(crate) fn may_sleep() -> Result<(), WhyNot> {
+    let current = thread::current();
+    let count = current.preempt_count.load(Ordering::Relaxed);
+    if arch::irq::masked() {
+        let in_handler = cpu::this().irq_depth.get() > 0;
+        return Err(if in_handler {
+            WhyNot::InHandler
+        } else {
+            WhyNot::IrqsMasked
+        });
+    }
+    if count != 0 {
+        return Err(WhyNot::PreemptOff(count));
+    }
+    Ok(())
+}
+
 /// Stops what came in through `unsafe`: sleeping where nobody may.
 #[inline]
 #[track_caller]
 fn check_may_sleep(current: &Thread) {
-    let masked = arch::irq::masked();
-    let count = current.preempt_count.load(Ordering::Relaxed);
-    if masked || count != 0 || current.is_idle() {
-        refuse_sleep(masked, count, current);
+    let checked = if check::ON {
+        check::may_sleep::<Host>()
+    } else {
+        may_sleep()
+    };
+    if let Err(why) = checked {
+        refuse_sleep(current, why);
     }
 }
 
 #[cold]
 #[inline(never)]
 #[track_caller]
-fn refuse_sleep(masked: bool, count: u32, current: &Thread) -> ! {
-    let why = match () {
-        () if masked && cpu::this().irq_depth.get() > 0 => "in an interrupt handler",
-        () if masked => "with interrupts masked",
-        () if count != 0 => "with a spinlock held",
-        () => "in an idle thread",
-    };
-    panic!("thread `{}` was about to sleep {why}", current.name());
+fn refuse_sleep(current: &Thread, why: WhyNot) -> ! {
+    panic!(
+        "thread {} \"{}\" was about to sleep, but {why}",
+        current.id(),
+        current.name()
+    );
 }
 
 /// Gives `thread` its permit: makes it runnable now if it is parked. From any context.
