@@ -16,8 +16,8 @@
 //! the rest to the kernel, which runs non-secure: it sees group 1 only, and bit 0 of both control
 //! registers stands for group 1. The emulator's GIC has no security extension: all interrupts
 //! are in group 0 and bit 0 stands for group 0. So one sequence does for both: leave the groups
-//! alone, set bit 0, claim through IAR. A kernel that is itself entered at EL3 on a GIC *with*
-//! the security extension calls [`Gic::yield_to_non_secure`] on each core first.
+//! alone (or clear them, where that has an effect), set bit 0, claim through IAR. For a kernel that
+//! is itself entered at EL3, `el3.s` does first what the firmware would have done.
 
 use core::sync::atomic::{Ordering, fence};
 
@@ -73,8 +73,6 @@ register_structs! {
 const PRIORITY: u8 = 0xA0;
 /// Lets every priority through.
 const MASK_NONE: u32 = 0xFF;
-/// GICD_TYPER: the security extension is there.
-const SECURITY_EXTENSION: u32 = 1 << 10;
 
 /// A GIC-400.
 ///
@@ -156,28 +154,6 @@ impl Gic {
         let i = self.interface();
         i.priority_mask.set(MASK_NONE);
         i.control.set(1);
-    }
-
-    /// Hands all interrupts to the non-secure side: for a core that is still at EL3, on its way
-    /// down, when no firmware has done it. Does nothing on a GIC without the security extension,
-    /// such as the emulator's.
-    ///
-    /// Every core for itself (its private interrupts are its own), `first` on one of them.
-    /// Callable before the MMU is on.
-    pub fn yield_to_non_secure(&self, first: bool) {
-        let d = self.distributor();
-        if d.kind.get() & SECURITY_EXTENSION == 0 {
-            return;
-        }
-        d.group[0].set(!0);
-        if first {
-            for word in 1..self.lines() / 32 {
-                d.group[word].set(!0);
-            }
-        }
-        // Seen from the secure side the mask's upper half belongs to non-secure interrupts: a
-        // mask below it would let none through, and non-secure writes could not raise it.
-        self.interface().priority_mask.set(MASK_NONE);
     }
 
     /// Lets an interrupt through (for a private one: the calling core's). Any context.

@@ -44,7 +44,7 @@ register_bitfields! {
     Levels [
         RX OFFSET(3) NUMBITS(3) [Quarter = 0b001]
     ],
-    /// Interrupt mask, a 1 lets it through (TRM 3.3.10).
+    /// Interrupt mask, a 1 lets it through (TRM 3.3.10), and interrupts before that mask (3.3.11).
     Interrupts [
         RX_TIMEOUT OFFSET(6) NUMBITS(1) [],
         TX OFFSET(5) NUMBITS(1) [],
@@ -64,7 +64,8 @@ register_structs! {
         (0x30 => control: WriteOnly<u32, Control::Register>),
         (0x34 => levels: WriteOnly<u32, Levels::Register>),
         (0x38 => interrupt_mask: ReadWrite<u32, Interrupts::Register>),
-        (0x3C => _reserved2),
+        (0x3C => raw_interrupts: ReadOnly<u32, Interrupts::Register>),
+        (0x40 => _reserved2),
         (0x44 => interrupt_clear: WriteOnly<u32>),
         (0x48 => @END),
     }
@@ -155,14 +156,19 @@ impl Uart for Pl011 {
         // Writing the line register is also what makes a new divisor count (TRM 3.3.7). It turns
         // the FIFO on, and that empties it. While the FIFO is off one byte fills the receiver;
         // that byte is taken and the FIFO turned on right after, with nothing in between, or
-        // the emulator, which knows no disabled receiver, has put the next one in.
+        // the emulator, which knows no disabled receiver, may put the next one in before. If it
+        // does, that byte is gone, and its interrupt tells.
         let waiting = !registers.flags.is_set(Flags::RX_EMPTY);
-        let first = registers.data.extract();
+        let first = waiting.then(|| registers.data.extract());
         registers.line.write(Line::WORD::Bits8 + Line::FIFO::SET);
+        let interrupt = registers.raw_interrupts.is_set(Interrupts::RX);
+        if interrupt && registers.flags.is_set(Flags::RX_EMPTY) {
+            self.lost.overruns.count();
+        }
         // Before the reads below, so that it takes nothing from a byte that comes after them.
         registers.interrupt_clear.set(ALL_INTERRUPTS);
         let mut early = EarlyInput::new();
-        if waiting && let Some(byte) = self.judge(first) {
+        if let Some(byte) = first.and_then(|data| self.judge(data)) {
             let _ = early.push(byte); // room: it is the first
         }
         while !early.is_full()
@@ -270,6 +276,18 @@ mod tests {
         block[0] = u32::from(b'x'); // a device that never runs dry
         let early = on_block(&mut block, |uart| uart.init(48_000_000, 115_200)).unwrap();
         assert_eq!(early.len(), early.capacity());
+    }
+
+    #[test]
+    fn a_byte_that_set_up_drops_is_counted() {
+        let mut block = [0; 64];
+        block[0x18 / 4] = 1 << 4; // nothing there, but the interrupt that something was
+        block[0x3C / 4] = 1 << 4;
+        let errors = on_block(&mut block, |uart| {
+            uart.init(48_000_000, 115_200).unwrap();
+            uart.rx_errors()
+        });
+        assert_eq!(errors.overruns, 1);
     }
 
     #[test]

@@ -139,6 +139,18 @@ fn map_all(map: &MemoryMap) {
     *TABLES.lock(short()) = Some(tables);
 }
 
+/// Takes the page at address 0 out of the map, so that an access through a null pointer is a fault.
+/// Once the other cores have been released: where they waited for that may be in this page.
+pub(crate) fn forbid_null() {
+    let mut tables = TABLES.lock(short());
+    let tables = tables
+        .as_mut()
+        .expect("the page tables are made before cores are released");
+    if let Err(why) = tables.unmap(0..PAGE) {
+        log::warn!("null pointers are not caught: {why}");
+    }
+}
+
 /// Makes the calling core use the final page tables.
 pub(crate) fn activate() {
     let tables = TABLES.lock(short());

@@ -25,11 +25,12 @@ use crate::cpu::{self, Core, Counts};
 use crate::sync::TaskCx;
 use crate::thread::{self, NO_CORE, Thread};
 use crate::wait::Instant;
-use crate::{Host, config, irq, platform, time};
+use crate::{Host, config, irq, time};
 use core::sync::atomic::Ordering;
 use layercake_arch_arm64 as arch;
 use layercake_sched::{CoreLoad, CpuSet, Enqueue, EntityRef, Loads, Priority, PutPrev, RunQueue};
 use layercake_sched::{least_loaded, place_on_wake, pull_from};
+use layercake_sync::check::{self, WhyNot};
 
 /// `permit`: no permit, not parked.
 pub(crate) const RUNNING: u8 = 0;
@@ -177,7 +178,7 @@ fn reschedule(why: Why) {
 fn offer(thread: &Thread) {
     let takers = u64::from(cpu::IDLE.load(Ordering::Relaxed)) & thread.allowed().bits();
     if takers != 0 {
-        platform::get().send_sgi(takers.trailing_zeros() as usize, irq::SGI_RESCHEDULE);
+        irq::send_sgi(takers.trailing_zeros() as usize, irq::SGI_RESCHEDULE);
     }
 }
 
@@ -206,7 +207,7 @@ pub(crate) fn preempt() {
     if arch::irq::masked() {
         // Not now; at the latest when they are unmasked.
         if cpu::this().irq_depth.get() == 0 {
-            platform::get().send_sgi(cpu::this().id(), irq::SGI_RESCHEDULE);
+            irq::send_sgi(cpu::this().id(), irq::SGI_RESCHEDULE);
         }
         return;
     }
@@ -268,28 +269,49 @@ pub(crate) fn park(_cx: &mut TaskCx, deadline: Option<Instant>) {
     time::disarm_park(current);
 }
 
+/// Whether the calling thread may sleep, as far as this kernel counts it. In every build; where the
+/// locks are noted down, too (`layercake_sync::check`), they are asked first.
+#[inline]
+pub(crate) fn may_sleep() -> Result<(), WhyNot> {
+    let current = thread::current();
+    let count = current.preempt_count.load(Ordering::Relaxed);
+    if arch::irq::masked() {
+        let in_handler = cpu::this().irq_depth.get() > 0;
+        return Err(if in_handler {
+            WhyNot::InHandler
+        } else {
+            WhyNot::IrqsMasked
+        });
+    }
+    if count != 0 {
+        return Err(WhyNot::PreemptOff(count));
+    }
+    Ok(())
+}
+
 /// Stops what came in through `unsafe`: sleeping where nobody may.
 #[inline]
 #[track_caller]
 fn check_may_sleep(current: &Thread) {
-    let masked = arch::irq::masked();
-    let count = current.preempt_count.load(Ordering::Relaxed);
-    if masked || count != 0 || current.is_idle() {
-        refuse_sleep(masked, count, current);
+    let checked = if check::ON {
+        check::may_sleep::<Host>()
+    } else {
+        may_sleep()
+    };
+    if let Err(why) = checked {
+        refuse_sleep(current, why);
     }
 }
 
 #[cold]
 #[inline(never)]
 #[track_caller]
-fn refuse_sleep(masked: bool, count: u32, current: &Thread) -> ! {
-    let why = match () {
-        () if masked && cpu::this().irq_depth.get() > 0 => "in an interrupt handler",
-        () if masked => "with interrupts masked",
-        () if count != 0 => "with a spinlock held",
-        () => "in an idle thread",
-    };
-    panic!("thread `{}` was about to sleep {why}", current.name());
+fn refuse_sleep(current: &Thread, why: WhyNot) -> ! {
+    panic!(
+        "thread {} \"{}\" was about to sleep, but {why}",
+        current.id(),
+        current.name()
+    );
 }
 
 /// Gives `thread` its permit: makes it runnable now if it is parked. From any context.
@@ -347,7 +369,7 @@ fn make_runnable(thread: &'static Thread, how: Enqueue) {
         }
     } else if preempts || event.is_some_and(due) {
         // The other core switches, or sets its timer for the end of the turn.
-        platform::get().send_sgi(target, irq::SGI_RESCHEDULE);
+        irq::send_sgi(target, irq::SGI_RESCHEDULE);
     }
     // SAFETY: IRQ-NEST: `state` is from above.
     unsafe { arch::irq::restore(state) };
@@ -398,7 +420,10 @@ pub(crate) fn on_timer(core: &'static Core, now: u64) -> Option<u64> {
     let event = queue.next_event();
     drop(locked);
     if preempts {
+        // Nothing to be timed until then: the turn is over, but the thread may hold a lock, and
+        // an event that has passed would interrupt it again and again.
         set_need_resched();
+        return None;
     }
     event
 }
@@ -434,15 +459,29 @@ impl Loads for Spare {
     }
 }
 
-/// The core for a thread that becomes runnable: the one it ran on if that is idle, else as the
-/// policy says.
+/// The core for a thread that becomes runnable: the one it ran on if that is idle, else another
+/// idle one, else as the policy says.
+#[inline]
 fn place(thread: &'static Thread, home: usize, how: Enqueue) -> usize {
     let allowed = thread.allowed();
-    let idle = cpu::IDLE.load(Ordering::Relaxed);
-    if how == Enqueue::Wake && idle & (1 << home) != 0 && allowed.contains(home) {
-        return home;
+    let idle = u64::from(cpu::IDLE.load(Ordering::Relaxed)) & allowed.bits();
+    if idle & (1 << home) != 0 {
+        home
+    } else if idle != 0 {
+        idle.trailing_zeros() as usize
+    } else if allowed.bits() == 1 << home {
+        home
+    } else {
+        place_among_busy(thread, home, how)
     }
-    let up = allowed.and(CpuSet::from_bits(u64::from(cpu::online_mask())));
+}
+
+/// [`place`] when no core that the thread may run on is idle.
+#[inline(never)]
+fn place_among_busy(thread: &'static Thread, home: usize, how: Enqueue) -> usize {
+    let up = thread
+        .allowed()
+        .and(CpuSet::from_bits(u64::from(cpu::online_mask())));
     let placed = match how {
         Enqueue::New => least_loaded(up, home, &Published),
         _ => place_on_wake(up, home, thread.priority(), &Published),

@@ -1,8 +1,8 @@
 //! The item: what a queue links, its state, and the steps that an item takes by itself.
 //!
-//! Here are the owner's side (`Work`), the part that queues know (`Item`) and the two ends of the
-//! protocol that need no queue's lock: joining a pending run, and the end of a run. The steps in
-//! between are in [`crate::queue`].
+//! Here is the part of an item that queues know, and the steps that need no queue's lists. The
+//! others are in [`crate::queue`] and [`crate::lists`]. The owner's side is [`crate::work`], and
+//! what owners do to items that they have queued is in [`crate::cancel`] and [`crate::flush`].
 //!
 //! # The protocol
 //!
@@ -20,6 +20,8 @@
 //!  finish      the worker that runs it        none; of the queue   RUNNING off, runs + 1,
 //!                                             if PARKED            PARKED off
 //!  withdraw    a canceller                    of that queue        PENDING, PARKED off
+//!  disable     anybody                        none                 disabled + 1; enqueue is refused
+//!                                                                  as long as that is not zero
 //! ```
 //!
 //! **K1.** Each joining or queueing is a read-modify-write with release order, the start acquires,
@@ -39,12 +41,8 @@
 use crate::const_unless_loom;
 use crate::mutant::mutant;
 use crate::owner::Release;
-use crate::queue::WorkQueue;
-use crate::running::Running;
+use crate::queue::{Queued, WorkQueue};
 use crate::state::State;
-use core::cell::Cell;
-use core::fmt;
-use core::marker::PhantomPinned;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed};
 use intrusive_collections::{LinkedListLink, UnsafeRef, intrusive_adapter};
@@ -52,127 +50,47 @@ use layercake_sync::TaskCx;
 use layercake_sync::facade::{AtomicPtr, AtomicU32, UnsafeCell, spin_loop};
 use layercake_wait::Host;
 
-/// A piece of work: a function, the data that it works on, and what a queue needs to hold it.
-///
-/// It is queued by [`WorkQueue::queue`], from any context, and its function is run once for it by
-/// a worker thread of that queue; the function may sleep. Queueing it again before it runs joins
-/// the pending run, queueing it during the run makes it run once more (K3). It never runs twice
-/// at the same time, whatever queues it is put on (K2).
-///
-/// The data is shared: the function gets it through [`Running`], everybody else through
-/// [`data`](Work::data).
-#[repr(C)] // ITEM-FIRST
-pub struct Work<H: Host, T = ()> {
-    item: Item<H>,
-    func: fn(&Running<'_, H, T>, &mut TaskCx),
-    data: T,
-    _pinned: PhantomPinned,
-}
-
-// SAFETY: ITEM-STATE. `item` is shared by the protocol of this file; the data is only lent as `&T`.
-unsafe impl<H: Host, T: Sync> Sync for Work<H, T> {}
-// SAFETY: a `Work` that can be moved is idle (OWNED); then it is its data and some words.
-unsafe impl<H: Host, T: Send> Send for Work<H, T> {}
-
-impl<H: Host> Work<H> {
-    const_unless_loom! {
-        /// An idle item without data. `name` is for people: reports show it.
-        pub const fn new(name: &'static str, func: fn(&Running<'_, H, ()>, &mut TaskCx)) -> Self {
-            Self::with_data(name, (), func)
-        }
-    }
-}
-
-impl<H: Host, T> Work<H, T> {
-    const_unless_loom! {
-        /// An idle item that works on `data`.
-        pub const fn with_data(
-            name: &'static str,
-            data: T,
-            func: fn(&Running<'_, H, T>, &mut TaskCx),
-        ) -> Self {
-            Self {
-                item: Item {
-                    state: AtomicU32::new(State::IDLE.0),
-                    queue: AtomicPtr::new(ptr::null_mut()),
-                    link: LinkedListLink::new(),
-                    ticket: Cell::new(0),
-                    release: UnsafeCell::new(None),
-                    call: call::<H, T>,
-                    name,
-                },
-                func,
-                data,
-                _pinned: PhantomPinned,
-            }
-        }
-    }
-
-    /// The name that it was made with.
-    pub const fn name(&self) -> &'static str {
-        self.item.name
-    }
-
-    /// What it works on.
-    pub const fn data(&self) -> &T {
-        &self.data
-    }
-
-    /// Whether it is on a queue. For reports: it may change at once.
-    pub fn is_pending(&self) -> bool {
-        self.item.state(Relaxed).pending()
-    }
-
-    /// Whether its function runs. For reports: it may change at once.
-    pub fn is_running(&self) -> bool {
-        self.item.state(Relaxed).running()
-    }
-}
-
-impl<H: Host, T: fmt::Debug> fmt::Debug for Work<H, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Work")
-            .field("name", &self.item.name)
-            .field("pending", &self.is_pending())
-            .field("running", &self.is_running())
-            .field("data", &self.data)
-            .finish()
-    }
-}
-
-/// Runs the function of the `Work` around `item`.
-///
-/// # Safety
-///
-/// RUN-OWNS: the caller is the worker that runs `item`, on `queue`; `item` is the start of a
-/// `Work<H, T>`.
-unsafe fn call<H: Host, T>(item: NonNull<Item<H>>, queue: &'static WorkQueue<H>, cx: &mut TaskCx) {
-    // SAFETY: ITEM-FIRST, and by RUN-OWNS the item stays as long as it runs.
-    let work = unsafe { item.cast::<Work<H, T>>().as_ref() };
-    // SAFETY: RUN-OWNS, by the caller's promise.
-    let running = unsafe { Running::new(work, queue) };
-    (work.func)(&running, cx);
-}
+/// Runs the function of the `Work` around an item. Safety: RUN-OWNS, ITEM-FIRST.
+pub(crate) type Call<H> = unsafe fn(NonNull<Item<H>>, &'static WorkQueue<H>, &mut TaskCx);
 
 /// The part of an item that does not depend on its data: what queues and workers know.
+#[repr(C)] // the state first: joining needs nothing else
 pub(crate) struct Item<H: Host> {
     state: AtomicU32,
     /// Which queue has it: see "Where it is" above.
     pub(crate) queue: AtomicPtr<WorkQueue<H>>,
+    /// Which queue's worker runs it, or ran it last. Written before RUNNING goes on.
+    runner: AtomicPtr<WorkQueue<H>>,
     /// In the list of the queue that has it; under that queue's lock.
     link: LinkedListLink,
     /// When it came to the queue that has it; under that queue's lock.
-    pub(crate) ticket: Cell<u64>,
+    ticket: UnsafeCell<u64>,
     /// The reference that is held while it is busy. Written by the queuer that found it idle,
     /// used by whoever makes it idle again.
     release: UnsafeCell<Option<Release>>,
-    call: unsafe fn(NonNull<Item<H>>, &'static WorkQueue<H>, &mut TaskCx),
+    call: Call<H>,
     pub(crate) name: &'static str,
 }
 
 intrusive_adapter!(pub(crate) ItemAdapter<H> = UnsafeRef<Item<H>>: Item<H> { link => LinkedListLink } where H: Host);
 
 impl<H: Host> Item<H> {
+    const_unless_loom! {
+        /// An idle item. `call` runs the function of the `Work` that it is the start of.
+        pub(crate) const fn new(name: &'static str, call: Call<H>) -> Self {
+            Self {
+                state: AtomicU32::new(State::IDLE.0),
+                queue: AtomicPtr::new(ptr::null_mut()),
+                runner: AtomicPtr::new(ptr::null_mut()),
+                link: LinkedListLink::new(),
+                ticket: UnsafeCell::new(0),
+                release: UnsafeCell::new(None),
+                call,
+                name,
+            }
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn state(&self, order: Ordering) -> State {
         State(self.state.load(order))
@@ -190,19 +108,73 @@ impl<H: Host> Item<H> {
         }
     }
 
+    /// When it came to the queue that has it.
+    ///
+    /// # Safety
+    ///
+    /// QUEUE-LOCK: the caller holds the lock of the queue that has it.
+    #[inline(always)]
+    pub(crate) unsafe fn ticket(&self) -> u64 {
+        // SAFETY: QUEUE-LOCK, by the caller's promise.
+        self.ticket.with(|ticket| unsafe { *ticket })
+    }
+
+    /// Says when it came.
+    ///
+    /// # Safety
+    ///
+    /// QUEUE-LOCK: the caller holds the lock of the queue that is about to have it.
+    #[inline(always)]
+    pub(crate) unsafe fn set_ticket(&self, now: u64) {
+        // SAFETY: QUEUE-LOCK, by the caller's promise.
+        self.ticket.with_mut(|ticket| unsafe { *ticket = now });
+    }
+
     /// Joins the pending run, if there is one. `false`: the slow way must be gone.
     #[inline(always)]
     pub(crate) fn join(&self) -> bool {
         let old = self.state(Relaxed);
-        if !old.pending() {
-            return false;
-        }
-        if mutant!(JoinWithoutRelease) {
-            return true;
-        }
         match old.join() {
+            Some(_) if mutant!(JoinWithoutRelease) => true,
             Some(new) => self.step(old, new, Ordering::Release).is_ok(),
             None => false,
+        }
+    }
+
+    /// Turns the item pending, if it is not: the caller is to put it where it waits, and holds the
+    /// lock of that place. Otherwise joins, or refuses.
+    ///
+    /// When the count of those who joined was full, it starts anew, and the old one is returned.
+    pub(crate) fn claim(&self, closed: bool) -> (Queued, u32) {
+        let mut old = self.state(Relaxed);
+        loop {
+            if old.pending() {
+                let (new, full) = match old.join() {
+                    Some(new) => (new, 0),
+                    None => (old.join_first(), old.joined()),
+                };
+                match self.step(old, new, Ordering::Release) {
+                    Ok(()) => return (Queued::Coalesced, full),
+                    Err(now) => old = now,
+                }
+                continue;
+            }
+            if old.disabled() {
+                return (Queued::Disabled, 0);
+            }
+            if closed {
+                return (Queued::Closed, 0);
+            }
+            // Acquire, too: the end of the last run was the end of the use of `release`.
+            let order = match mutant!(QueueWithoutAcquire) {
+                true => Ordering::Release,
+                false => AcqRel,
+            };
+            match self.step(old, old.queued(), order) {
+                Ok(()) if old.running() => return (Queued::WillRunAgain, 0),
+                Ok(()) => return (Queued::New, 0),
+                Err(now) => old = now,
+            }
         }
     }
 
@@ -227,10 +199,10 @@ impl<H: Host> Item<H> {
         self.release.with(|slot| unsafe { *slot })
     }
 
-    /// The item is off the list of a queue, and it is its turn: starts it, or sets it aside.
+    /// The item is off the list of `queue`, and it is its turn: starts it, or sets it aside.
     ///
-    /// The caller holds the lock of that queue.
-    pub(crate) fn take_turn(&self) -> Turn {
+    /// The caller holds the lock of `queue`.
+    pub(crate) fn take_turn(&self, queue: &'static WorkQueue<H>) -> Turn {
         let mut old = self.state(Relaxed);
         // RUNNING goes off by itself, but on only here, and only one queue has the item.
         while old.running() && !mutant!(RunOnTwoWorkers) {
@@ -242,6 +214,8 @@ impl<H: Host> Item<H> {
         }
         // Before PENDING goes off: after that it belongs to the next queuer.
         self.queue.store(ptr::null_mut(), Relaxed);
+        // Before RUNNING goes on: who sees that looks there.
+        self.runner.store(ptr::from_ref(queue).cast_mut(), Relaxed);
         if mutant!(PendingOffThenRunningOn) {
             while let Err(now) = self.step(old, old.withdrawn(), AcqRel) {
                 old = now;
@@ -261,7 +235,22 @@ impl<H: Host> Item<H> {
         while let Err(now) = self.step(old, new(old), order) {
             old = now;
         }
-        Turn::Start
+        Turn::Start {
+            joined: old.joined(),
+        }
+    }
+
+    /// The queue that tells, by its `done`, of the next step of an item in state `now`.
+    ///
+    /// `None` in the middle of a step: look again.
+    pub(crate) fn whereabouts(&self, now: State) -> Option<&'static WorkQueue<H>> {
+        let queue = if now.running() {
+            self.runner.load(Acquire)
+        } else {
+            self.queue.load(Acquire)
+        };
+        // SAFETY: QUEUE-LOCK: queues are `'static`, and these are written from such references.
+        unsafe { queue.as_ref() }
     }
 
     /// Runs the function.
@@ -289,7 +278,7 @@ impl<H: Host> Item<H> {
         let mut old = it.state(Acquire);
         loop {
             if old.parked() && !mutant!(LostRequeue) {
-                // SAFETY: that queue has it, or had it when it set it aside; queues are for ever.
+                // SAFETY: QUEUE-LOCK: queues are `'static`, and it was written from one.
                 let queue = unsafe { it.queue.load(Acquire).as_ref() };
                 // SAFETY: RUN-OWNS, by the caller's promise.
                 if queue.is_some_and(|queue| unsafe { queue.put_back(item) }) {
@@ -323,8 +312,8 @@ impl<H: Host> Item<H> {
 
 /// What became of an item whose turn it was.
 pub(crate) enum Turn {
-    /// It is RUNNING now.
-    Start,
+    /// It is RUNNING now. So many calls of `queue` had joined.
+    Start { joined: u32 },
     /// It is PARKED now: it runs elsewhere.
     SetAside,
 }

@@ -1,21 +1,20 @@
 //! The queue: which items wait for a worker, in which order, and who works on it.
 //!
-//! Here are the lists, their lock, and the steps of an item that need it (see the protocol in
-//! [`crate::item`]). What a worker thread does between them is in [`crate::worker`].
+//! Here are the queue as its users know it, and how items come onto it. How they leave it again is
+//! in [`crate::lists`], what a worker thread does in between in [`crate::worker`].
 //!
 //! Locks: a queue's lock is taken with interrupts masked, never within another queue's, and
 //! nothing is woken, run or freed under it.
 
 use crate::const_unless_loom;
-use crate::item::{Item, ItemAdapter, Turn};
-use crate::mutant::mutant;
+use crate::item::Item;
+use crate::lists::Inner;
 use crate::owner::{Release, Share};
-use crate::worker::{Job, Worker, WorkerAdapter};
 use core::fmt;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::Ordering::{AcqRel, Relaxed, Release as Publish};
-use intrusive_collections::{LinkedList, UnsafeRef};
-use layercake_sync::{Atomic, IrqOff, SpinLock, TaskAtomic};
+use core::sync::atomic::Ordering::Release as Publish;
+use intrusive_collections::UnsafeRef;
+use layercake_sync::{Atomic, IrqOff, SpinGuard, SpinLock};
 use layercake_wait::{Host, WaitQueue};
 
 /// What [`WorkQueue::queue`] did.
@@ -29,6 +28,9 @@ pub enum Queued {
     Coalesced,
     /// It runs now, and is on the queue to run once more after that.
     WillRunAgain,
+    /// Nothing: the item is [disabled](crate::Work::disable), or being
+    /// [cancelled](crate::Work::cancel_sync).
+    Disabled,
     /// Nothing: the queue is closed.
     Closed,
 }
@@ -36,7 +38,7 @@ pub enum Queued {
 impl Queued {
     /// Whether a run comes that sees what the caller stored before it queued.
     pub const fn accepted(self) -> bool {
-        !matches!(self, Self::Closed)
+        !matches!(self, Self::Disabled | Self::Closed)
     }
 }
 
@@ -45,53 +47,50 @@ impl Queued {
 /// Items run in the order in which they were queued. With one worker, one at a time; with
 /// several, they start in that order. The queue makes no threads: the host gives it one or more,
 /// each of which calls [`run_worker`](WorkQueue::run_worker).
+///
+/// It is `'static`: items and those who wait for them remember it without holding it.
 pub struct WorkQueue<H: Host> {
     name: &'static str,
+    /// How many items may run at once, however many workers there are.
+    limit: usize,
     /// Idle workers.
     pub(crate) available: WaitQueue<H>,
-    inner: SpinLock<Inner<H>, IrqOff<H::Cpu>>,
-}
-
-/// What the lock protects.
-struct Inner<H: Host> {
-    /// Items to run, by ticket.
-    ready: LinkedList<ItemAdapter<H>>,
-    /// Items whose turn came while they ran elsewhere. They are few: no more than run elsewhere.
-    parked: LinkedList<ItemAdapter<H>>,
-    workers: LinkedList<WorkerAdapter>,
-    /// The next item to come gets this. 64 bits do not come round.
-    next_ticket: u64,
-    /// How many items are ready or parked.
-    pending: usize,
-    closed: bool,
-}
-
-// SAFETY: QUEUE-LOCK. Whoever has this holds the lock; items on the lists are kept alive (OWNED)
-// and their links are touched under the lock only; workers are unlinked before they go.
-unsafe impl<H: Host> Send for Inner<H> {}
-
-/// What a worker is to do next.
-pub(crate) enum Next<H: Host> {
-    Run(*mut Item<H>),
-    /// The queue is closed and empty.
-    End,
+    /// Who waits for items: woken when a run has ended, and when an item was withdrawn.
+    pub(crate) done: WaitQueue<H>,
+    pub(crate) inner: SpinLock<Inner<H>, IrqOff<H::Cpu>>,
 }
 
 impl<H: Host> WorkQueue<H> {
     const_unless_loom! {
         /// An empty queue. `name` is for people: reports show it.
         pub const fn new(name: &'static str) -> Self {
+            Self::with_limit(name, usize::MAX)
+        }
+    }
+
+    const_unless_loom! {
+        /// An empty queue whose items run strictly one after the other, in the order of queueing,
+        /// however many workers it has.
+        pub const fn ordered(name: &'static str) -> Self {
+            Self::with_limit(name, 1)
+        }
+    }
+
+    const_unless_loom! {
+        /// An empty queue of which at most `max_active` items run at once, however many workers it
+        /// has.
+        ///
+        /// # Panics
+        ///
+        /// When `max_active` is zero.
+        pub const fn with_limit(name: &'static str, max_active: usize) -> Self {
+            assert!(max_active > 0, "a queue with a limit of zero runs nothing");
             Self {
                 name,
+                limit: max_active,
                 available: WaitQueue::new(name),
-                inner: SpinLock::new(Inner {
-                    ready: LinkedList::new(ItemAdapter::NEW),
-                    parked: LinkedList::new(ItemAdapter::NEW),
-                    workers: LinkedList::new(WorkerAdapter::NEW),
-                    next_ticket: 0,
-                    pending: 0,
-                    closed: false,
-                }),
+                done: WaitQueue::new(name),
+                inner: SpinLock::new(Inner::new()),
             }
         }
     }
@@ -99,6 +98,19 @@ impl<H: Host> WorkQueue<H> {
     /// The name that it was made with.
     pub const fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// How many items may run at once.
+    pub(crate) const fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Takes the lock.
+    #[inline(always)]
+    pub(crate) fn lock(&self) -> SpinGuard<'_, Inner<H>, IrqOff<H::Cpu>> {
+        // SAFETY: CX-ATOMIC: with interrupts masked, and nothing in this crate sleeps as long as
+        // it holds this guard.
+        self.inner.lock(unsafe { Atomic::assume() })
     }
 
     /// Queues `work` (a `&'static Work` or a `&Arc<Work>`); says what that did.
@@ -162,156 +174,60 @@ impl<H: Host> WorkQueue<H> {
     /// # Safety
     ///
     /// As for [`enqueue`](Self::enqueue).
+    #[inline(never)] // so that joining a pending run needs no stack frame
     unsafe fn enqueue_slow(
         &'static self,
         item: NonNull<Item<H>>,
         retain: impl FnOnce() -> Option<Release>,
     ) -> Queued {
-        // SAFETY: CX-ATOMIC: nothing sleeps between here and the end of this function.
-        let mut inner = self.inner.lock(unsafe { Atomic::assume() });
+        let mut inner = self.lock();
         // SAFETY: OWNED, for this call.
         let it = unsafe { item.as_ref() };
-        let mut old = it.state(Relaxed);
-        let queued = loop {
-            if old.pending() {
-                let new = old.join().unwrap_or_else(|| old.join_first());
-                match it.step(old, new, Publish) {
-                    Ok(()) => return Queued::Coalesced,
-                    Err(now) => old = now,
-                }
-                continue;
-            }
-            if inner.closed {
-                return Queued::Closed;
-            }
-            // Acquire, too: the end of the last run was the end of the use of `release`.
-            let order = if mutant!(QueueWithoutAcquire) {
-                Publish
-            } else {
-                AcqRel
-            };
-            match it.step(old, old.queued(), order) {
-                Ok(()) if old.running() => break Queued::WillRunAgain,
-                Ok(()) => break Queued::New,
-                Err(now) => old = now,
-            }
-        };
-        if queued == Queued::New {
+        let (queued, full) = it.claim(inner.closed);
+        inner.counts.coalesced += u64::from(full);
+        match queued {
             // SAFETY: OWNED: this call turned the item busy, and the lock is held.
-            unsafe { it.hold(retain()) };
+            Queued::New => unsafe { it.hold(retain()) },
+            Queued::WillRunAgain => {}
+            Queued::Coalesced | Queued::Disabled | Queued::Closed => return queued,
         }
-        it.ticket.set(inner.next_ticket);
-        inner.next_ticket += 1;
-        inner.pending += 1;
-        // SAFETY: QUEUE-LOCK: the item is on no list, as its PENDING was off; it stays alive until
-        // it is taken off this one (OWNED).
-        inner
-            .ready
-            .push_back(unsafe { UnsafeRef::from_raw(item.as_ptr()) });
-        // Release: who reads the queue here without its lock goes there and looks again.
-        it.queue.store(ptr::from_ref(self).cast_mut(), Publish);
+        // SAFETY: QUEUE-LOCK and OWNED: this call turned it pending, and it stays alive.
+        unsafe { self.append(&mut inner, item) };
         drop(inner);
         self.available.wake_one();
         queued
     }
 
-    /// Takes the next item to run off the queue, for `worker`, whose last job is done.
-    pub(crate) fn next(&'static self, worker: &Worker, cx: TaskAtomic<'_>) -> Option<Next<H>> {
-        let mut inner = self.inner.lock(cx);
-        worker.job.set(None);
-        while let Some(item) = inner.ready.pop_front() {
-            match item.take_turn() {
-                Turn::SetAside => inner.parked.push_back(item),
-                Turn::Start => {
-                    inner.pending -= 1;
-                    let job = Job {
-                        name: item.name,
-                        since: H::now(),
-                        ticket: item.ticket.get(),
-                    };
-                    worker.job.set(Some(job));
-                    return Some(Next::Run(UnsafeRef::into_raw(item)));
-                }
-            }
-        }
-        (inner.closed && inner.pending == 0).then_some(Next::End)
-    }
-
-    /// Ends a run of `item`, which was set aside meanwhile, and puts it back in its turn.
-    ///
-    /// `false` when it is not here: somebody withdrew it.
+    /// Links `item` behind all others.
     ///
     /// # Safety
     ///
-    /// RUN-OWNS: the caller is the worker that runs `item`.
-    pub(crate) unsafe fn put_back(&'static self, item: NonNull<Item<H>>) -> bool {
-        // SAFETY: CX-ATOMIC: nothing sleeps between here and the end of this function.
-        let mut inner = self.inner.lock(unsafe { Atomic::assume() });
-        // SAFETY: RUN-OWNS: a running item is alive.
+    /// QUEUE-LOCK, OWNED: the item is pending, on no queue, and stays alive until it is taken off
+    /// this one.
+    #[inline(always)]
+    unsafe fn append(&'static self, inner: &mut Inner<H>, item: NonNull<Item<H>>) {
+        // SAFETY: OWNED, by the caller's promise.
         let it = unsafe { item.as_ref() };
-        let mut old = it.state(Relaxed);
-        if !ptr::eq(it.queue.load(Relaxed), self) || !old.parked() {
-            return false;
-        }
-        // SAFETY: QUEUE-LOCK: this queue has it, and as it is PARKED it is on this list.
-        let parked = unsafe { inner.parked.cursor_mut_from_ptr(item.as_ptr()).remove() };
-        let Some(parked) = parked else { return false };
-        // Before all that came later. Before it are only those that were set aside like it.
-        let mut place = inner.ready.front_mut();
-        while place
-            .get()
-            .is_some_and(|other| other.ticket.get() < it.ticket.get())
-        {
-            place.move_next();
-        }
-        place.insert_before(parked);
-        while let Err(now) = it.step(old, old.finished(), AcqRel) {
-            old = now;
-        }
-        drop(inner);
-        self.available.wake_one();
-        true
-    }
-
-    /// Puts `worker` on the list of workers.
-    ///
-    /// # Safety
-    ///
-    /// QUEUE-LOCK: `worker` stays where it is until it was taken off by [`dismiss`](Self::dismiss).
-    pub(crate) unsafe fn enlist(&'static self, worker: &Worker, cx: TaskAtomic<'_>) {
-        let mut inner = self.inner.lock(cx);
-        // SAFETY: QUEUE-LOCK, by the caller's promise.
-        inner
-            .workers
-            .push_back(unsafe { UnsafeRef::from_raw(worker) });
-    }
-
-    /// Takes `worker` off the list of workers.
-    ///
-    /// # Safety
-    ///
-    /// QUEUE-LOCK: it is on that list.
-    pub(crate) unsafe fn dismiss(&'static self, worker: &Worker) {
-        // SAFETY: CX-ATOMIC: nothing sleeps between here and the end of this function.
-        let mut inner = self.inner.lock(unsafe { Atomic::assume() });
-        // SAFETY: QUEUE-LOCK, by the caller's promise.
-        unsafe { inner.workers.cursor_mut_from_ptr(worker).remove() };
+        // SAFETY: QUEUE-LOCK: it is on no other queue, so nobody else may write this.
+        unsafe { it.set_ticket(inner.next_ticket) };
+        inner.next_ticket += 1;
+        inner.counts.came += 1;
+        inner.counts.pending += 1;
+        // SAFETY: QUEUE-LOCK and OWNED, by the caller's promise.
+        let link = unsafe { UnsafeRef::from_raw(item.as_ptr()) };
+        inner.ready.push_back(link);
+        // Release: who reads the queue here without its lock goes there and looks again.
+        it.queue.store(ptr::from_ref(self).cast_mut(), Publish);
     }
 
     /// Lets no more items in. Those that are on the queue still run; then the workers return from
-    /// [`run_worker`](WorkQueue::run_worker).
+    /// [`run_worker`](WorkQueue::run_worker). [`drain`](WorkQueue::drain) waits for that.
     ///
-    /// Any context. A closed queue stays closed.
+    /// An item that runs cannot queue itself again either. Any context. A closed queue stays
+    /// closed.
     pub fn close(&'static self) {
-        // SAFETY: CX-ATOMIC: nothing sleeps as long as the guard lives, which is this statement.
-        self.inner.lock(unsafe { Atomic::assume() }).closed = true;
+        self.lock().closed = true;
         self.available.wake_all();
-    }
-
-    /// How many items wait for a worker now. For reports: it may change at once.
-    pub fn pending(&self) -> usize {
-        // SAFETY: CX-ATOMIC: nothing sleeps as long as the guard lives, which is this statement.
-        self.inner.lock(unsafe { Atomic::assume() }).pending
     }
 }
 
@@ -319,7 +235,7 @@ impl<H: Host> fmt::Debug for WorkQueue<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WorkQueue")
             .field("name", &self.name)
-            .field("pending", &self.pending())
+            .field("report", &self.report())
             .finish_non_exhaustive()
     }
 }

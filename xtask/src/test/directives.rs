@@ -35,6 +35,14 @@ pub struct Directives {
     pub steps: Vec<Step>,
 }
 
+/// What a file says: one run, or several that differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// `None`: the file's only one.
+    pub case: Option<String>,
+    pub directives: Directives,
+}
+
 impl Default for Directives {
     fn default() -> Self {
         Self {
@@ -54,23 +62,62 @@ impl Default for Directives {
 }
 
 /// Reads the directives of a test's file; paths in them start at its folder.
-pub fn read(path: &Path) -> Result<Directives> {
+pub fn read(path: &Path) -> Result<Vec<Run>> {
     let text = fs::read_to_string(path).cannot("read", path)?;
+    let source = path.extension().is_some_and(|extension| extension == "rs");
+    let lines = (1..)
+        .zip(text.lines())
+        .filter_map(|(number, line)| Some((number, directive(line, source)?)));
     let folder = path.parent().unwrap_or(path);
-    let mut directives = Directives::default();
-    for (number, line) in (1..).zip(text.lines()) {
-        let line = match path.extension().is_some_and(|extension| extension == "rs") {
-            true => line.strip_prefix("//@"),
-            false => Some(line).filter(|line| !line.trim().is_empty() && !line.starts_with('#')),
-        };
-        let Some(line) = line else { continue };
-        apply(&mut directives, line.trim(), folder)
-            .map_err(|why| Error::new(format!("{}, line {number}: {why}", path.display())))?;
+    parse(lines, folder)
+        .map_err(|(number, why)| Error::new(format!("{}, line {number}: {why}", path.display())))
+}
+
+/// The directive in a line, if there is one.
+fn directive(line: &str, source: bool) -> Option<&str> {
+    if source {
+        return line.strip_prefix("//@").map(str::trim);
     }
-    if directives.exit == Exit::Stopped {
-        directives.steps.push(Step::Stop);
+    // A blank at the end may be part of what is waited for.
+    Some(line.trim_start()).filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// The runs that lines ask for. What stands before the first `case` is common to all of them.
+fn parse<'a>(
+    lines: impl Iterator<Item = (usize, &'a str)>,
+    folder: &Path,
+) -> Result<Vec<Run>, (usize, String)> {
+    let mut common = Run {
+        case: None,
+        directives: Directives::default(),
+    };
+    let mut cases: Vec<Run> = Vec::new();
+    for (number, line) in lines {
+        if let Some(name) = line.strip_prefix("case:") {
+            let name = name.trim();
+            if name.is_empty() || cases.iter().any(|run| run.case.as_deref() == Some(name)) {
+                return Err((number, "each `case` needs a name of its own".into()));
+            }
+            let mut directives = common.directives.clone();
+            directives.script = Some(name.to_owned());
+            cases.push(Run {
+                case: Some(name.to_owned()),
+                directives,
+            });
+        } else {
+            let run = cases.last_mut().unwrap_or(&mut common);
+            apply(&mut run.directives, line, folder).map_err(|why| (number, why))?;
+        }
     }
-    Ok(directives)
+    if cases.is_empty() {
+        cases.push(common);
+    }
+    for Run { directives, .. } in &mut cases {
+        if directives.exit == Exit::Stopped {
+            directives.steps.push(Step::Stop);
+        }
+    }
+    Ok(cases)
 }
 
 fn apply(directives: &mut Directives, line: &str, folder: &Path) -> Result<(), String> {
@@ -178,12 +225,52 @@ fn random(count: usize) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    fn runs(lines: &[&str]) -> Result<Vec<Run>, String> {
+        let lines = (1..).zip(lines.iter().copied());
+        super::parse(lines, Path::new("/t")).map_err(|(_, why)| why)
+    }
+
     fn parse(lines: &[&str]) -> Result<Directives, String> {
-        let mut directives = Directives::default();
-        for line in lines {
-            apply(&mut directives, line, Path::new("/t"))?;
-        }
-        Ok(directives)
+        runs(lines).map(|mut runs| runs.remove(0).directives)
+    }
+
+    #[test]
+    fn cases_share_what_stands_before_the_first() {
+        let runs = runs(&[
+            "exit: 101",
+            "case: overflow",
+            "expect: stack",
+            "case: null",
+            "timeout: 5",
+        ])
+        .unwrap();
+        let names: Vec<_> = runs.iter().map(|run| run.case.as_deref()).collect();
+        assert_eq!(names, [Some("overflow"), Some("null")]);
+        assert!(
+            runs.iter()
+                .all(|run| run.directives.exit == Exit::Code(101))
+        );
+        assert_eq!(runs[0].directives.expect, ["stack"]);
+        assert!(runs[1].directives.expect.is_empty());
+        assert_eq!(runs[1].directives.script.as_deref(), Some("null"));
+        assert_eq!(runs[1].directives.limit.as_secs(), 5);
+    }
+
+    #[test]
+    fn a_file_without_cases_is_one_run() {
+        let runs = runs(&["timeout: 7"]).unwrap();
+        assert_eq!(runs.len(), 1);
+        assert_eq!(
+            (runs[0].case.as_ref(), &runs[0].directives.script),
+            (None, &None)
+        );
+    }
+
+    #[test]
+    fn blanks_at_the_end_of_a_session_line_count() {
+        assert_eq!(directive("wait: > ", false), Some("wait: > "));
+        assert_eq!(directive("# a note", false), None);
+        assert_eq!(directive("//@ exit: 3", true), Some("exit: 3"));
     }
 
     #[test]
@@ -231,6 +318,7 @@ mod tests {
             (r"send: \q", "backslash"),
             (r"send: \x1", "hex"),
             ("expect:", "some text"),
+            ("case:", "`case`"),
         ] {
             let error = parse(&[line]).unwrap_err();
             assert!(error.contains(part), "{line}: {error}");

@@ -5,7 +5,7 @@
 //! its [directives](super::directives).
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     Effort, Options, Tally,
-    directives::{self, Directives},
+    directives::{self, Directives, Run},
     judge,
     pool::{self, Verdict},
     session,
@@ -49,21 +49,21 @@ struct Ready {
 
 pub fn run(qemu: &Qemu, options: &Options, tally: &mut Tally) -> Result<()> {
     let out = workspace::output_dir("tests")?;
-    let mut groups: BTreeMap<Vec<String>, Vec<Test>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Vec<String>, bool), Vec<Test>> = BTreeMap::new();
     for test in find()?.into_iter().filter(|test| options.picks(&test.name)) {
         if test.directives.full && options.effort < Effort::Full {
             println!("{} ... skipped (only with --full)", test.name);
             tally.skip();
         } else {
-            // Tests of one build configuration are built together.
+            // Tests of one build configuration and of the same features are built together.
             groups
-                .entry(test.directives.set.clone())
+                .entry((test.directives.set.clone(), test.target == KERNEL))
                 .or_default()
                 .push(test);
         }
     }
     let mut ready = Vec::new();
-    for (set, tests) in groups {
+    for ((set, _), tests) in groups {
         ready.extend(build(&set, tests, &out, options, tally)?);
     }
     let check = |ready: Ready| (ready.test.name.clone(), check(qemu, &ready, &out));
@@ -91,14 +91,18 @@ fn find() -> Result<Vec<Test>> {
         }
     }
     tests.sort();
-    let test = |(name, target, path): (String, String, PathBuf)| {
-        Ok(Test {
-            name: format!("emulator::{name}"),
-            target,
-            directives: directives::read(&path)?,
-        })
-    };
-    tests.into_iter().map(test).collect()
+    let mut found = Vec::new();
+    for (name, target, path) in tests {
+        for Run { case, directives } in directives::read(&path)? {
+            let case = case.map_or(String::new(), |case| format!("::{case}"));
+            found.push(Test {
+                name: format!("emulator::{name}{case}"),
+                target: target.clone(),
+                directives,
+            });
+        }
+    }
+    Ok(found)
 }
 
 /// Builds the images of tests that share a configuration.
@@ -142,10 +146,12 @@ fn build(
 fn build_command(set: &[String], tests: &[Test], config: &Config) -> Result<Command> {
     let mut command = cargo::for_pi("build", config);
     command.args(["--package", cargo::BOARD, "--release"]);
-    for test in tests {
-        match test.target.as_str() {
+    let targets: BTreeSet<&str> = tests.iter().map(|test| test.target.as_str()).collect();
+    for target in targets {
+        match target {
             KERNEL => command.args(["--bin", KERNEL]),
-            target => command.args(["--test", target]),
+            // With the locks' run-time check. Sessions test the image as it ships.
+            _ => command.args(["--test", target, "--features", "check"]),
         };
     }
     if !set.is_empty() {

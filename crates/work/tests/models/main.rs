@@ -8,7 +8,10 @@
 //! code do one thing wrong.
 #![cfg(loom)]
 
+mod cancelling;
+mod flushing;
 mod mutants;
+mod plant;
 mod queueing;
 
 use layercake_wait::host::loom::LoomHost;

@@ -48,6 +48,12 @@ fn clear_then_read() {
     rejected("ClearThenRead", "queueing::k2_two_queues");
 }
 
+/// Where the item stood is read from it after PENDING went off, when the next queuer writes it.
+#[test]
+fn read_after_clear() {
+    rejected("ReadAfterClear", "queueing::k2_two_queues");
+}
+
 #[test]
 fn run_on_two_workers() {
     rejected("RunOnTwoWorkers", "queueing::k2_k3_requeue_elsewhere");
@@ -69,4 +75,44 @@ fn lost_requeue() {
 #[test]
 fn queue_without_acquire() {
     rejected("QueueWithoutAcquire", "queueing::k1_k3_one_queuer_twice");
+}
+
+/// Cancelling takes the item off and waits, but lets its function queue it again meanwhile.
+#[test]
+fn cancel_misses_rearm() {
+    rejected(
+        "CancelMissesRearm",
+        "cancelling::k4_cancel_sync_of_a_self_requeuer",
+    );
+}
+
+/// Cancelling an item that was set aside leaves it to the end of the run to put it back.
+#[test]
+fn withdraw_leaves_parked() {
+    rejected(
+        "WithdrawLeavesParked",
+        "cancelling::k4_cancel_of_what_was_set_aside",
+    );
+}
+
+/// A flush waits for the run in progress only.
+#[test]
+fn flush_forgets_pending() {
+    rejected("FlushForgetsPending", "flushing::k4_flush_of_an_item");
+    rejected("FlushForgetsPending", "flushing::k4_flush_follows_the_item");
+}
+
+/// Who waited for a run does not see what it did.
+#[test]
+fn flush_without_acquire() {
+    rejected("FlushWithoutAcquire", "flushing::k4_flush_of_an_item");
+    rejected("FlushWithoutAcquire", "cancelling::k4_disable_and_enable");
+}
+
+/// The end of a run wakes nobody who waits for it.
+#[test]
+fn end_tells_nobody() {
+    rejected("EndTellsNobody", "flushing::k4_flush_of_an_item");
+    rejected("EndTellsNobody", "flushing::k4_flush_of_a_queue");
+    rejected("EndTellsNobody", "cancelling::k4_cancel_sync");
 }

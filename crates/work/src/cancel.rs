@@ -1,0 +1,121 @@
+//! Taking back: cancelling a pending run, waiting for one that runs, and keeping an item off
+//! queues for a while.
+
+use crate::flush::{Waited, WouldDeadlock, wait_for};
+use crate::item::Item;
+use crate::mutant::mutant;
+use crate::work::Work;
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use layercake_sync::TaskCx;
+use layercake_sync::facade::spin_loop;
+use layercake_wait::Host;
+
+impl<H: Host, T> Work<H, T> {
+    /// Takes the item off the queue that it is on. Says whether it was on one.
+    ///
+    /// A run in progress goes on, and the item may be queued again at once. The caller is not
+    /// its last owner, so nothing is freed here.
+    ///
+    /// Any context; never blocks. O(1).
+    pub fn cancel(&self) -> bool {
+        self.item.cancel()
+    }
+
+    /// Takes the item off its queue and waits for the end of a run in progress. Says whether it
+    /// was on a queue. When this returns the item is idle, and no worker touches it (K4).
+    ///
+    /// From the beginning of the call to its end nobody queues the item: they are answered
+    /// [`Queued::Disabled`](crate::Queued::Disabled), the item's own function too. Any number of
+    /// threads may do this at once. A worker may drop its count of an `Arc` a moment later.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldDeadlock`] when called by the item's own function: then the run goes on, and is the
+    /// last one unless the item is queued again.
+    pub fn cancel_sync(&self, cx: &mut TaskCx) -> Result<bool, WouldDeadlock> {
+        let cancelled = self.disable_sync(cx);
+        self.enable();
+        cancelled
+    }
+
+    /// Refuses queueing from now on, and takes the item off the queue that it is on. Says whether
+    /// it was on one. Nests: as many [`enable`](Work::enable)s undo it.
+    ///
+    /// A run in progress goes on. Any context; never blocks. O(1).
+    ///
+    /// # Panics
+    ///
+    /// At a depth of 63.
+    pub fn disable(&self) -> bool {
+        self.item.disable();
+        self.item.cancel()
+    }
+
+    /// [`disable`](Work::disable), and waits for the end of a run in progress: the item is idle
+    /// then, and stays so until it is enabled.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldDeadlock`] when called by the item's own function; the item is disabled then.
+    ///
+    /// # Panics
+    ///
+    /// At a depth of 63.
+    pub fn disable_sync(&self, cx: &mut TaskCx) -> Result<bool, WouldDeadlock> {
+        let cancelled = self.disable();
+        wait_for(&self.item, cx, Waited::Running)?;
+        Ok(cancelled)
+    }
+
+    /// Undoes one [`disable`](Work::disable). What was refused meanwhile is not queued by this.
+    ///
+    /// Any context. O(1).
+    ///
+    /// # Panics
+    ///
+    /// When the item is not disabled.
+    pub fn enable(&self) {
+        if mutant!(CancelMissesRearm) {
+            return;
+        }
+        let mut old = self.item.state(Relaxed);
+        loop {
+            let new = old.enable().expect("an item that is not disabled");
+            match self.item.step(old, new, AcqRel) {
+                Ok(()) => return,
+                Err(now) => old = now,
+            }
+        }
+    }
+}
+
+impl<H: Host> Item<H> {
+    fn disable(&self) {
+        if mutant!(CancelMissesRearm) {
+            return;
+        }
+        let mut old = self.state(Relaxed);
+        loop {
+            let new = old.disable().expect("disabled too often without an enable");
+            match self.step(old, new, AcqRel) {
+                Ok(()) => return,
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    /// Withdraws it from wherever it is.
+    fn cancel(&self) -> bool {
+        loop {
+            if !self.state(Acquire).pending() {
+                return false;
+            }
+            // SAFETY: QUEUE-LOCK: queues are `'static`, and it was written from one.
+            match unsafe { self.queue.load(Acquire).as_ref() } {
+                Some(queue) if queue.withdraw(self) => return true,
+                // It is on its way onto a queue or off one, on another core with interrupts off.
+                _ => spin_loop(),
+            }
+        }
+    }
+}

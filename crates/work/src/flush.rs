@@ -1,0 +1,182 @@
+//! Waiting for work: until an item has run, until a queue has done what was on it.
+//!
+//! Whoever waits sleeps on the `done` queue of the work queue that has the item: of the one that
+//! runs it, or else of the one on which it is pending. When the item moves on, so does the waiter.
+//! No waiting is done on anything inside the item: a worker's last touch of an item is the step
+//! that ends its run, and what it wakes then lives for ever (K4).
+
+use crate::item::Item;
+use crate::lists::Inner;
+use crate::mutant::mutant;
+use crate::queue::WorkQueue;
+use crate::state::State;
+use crate::work::Work;
+use core::fmt;
+use core::ptr;
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
+use layercake_sync::TaskCx;
+use layercake_sync::facade::spin_loop;
+use layercake_wait::Host;
+
+/// Refused: the caller runs on the very worker that it would wait for (K5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WouldDeadlock {
+    /// The queue on whose worker the caller runs.
+    pub queue: &'static str,
+    /// The item that runs there: the caller's own.
+    pub item: &'static str,
+}
+
+impl fmt::Display for WouldDeadlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "item `{}` would wait for its own worker of queue `{}`",
+            self.item, self.queue
+        )
+    }
+}
+
+impl core::error::Error for WouldDeadlock {}
+
+/// What to wait for.
+#[derive(Clone, Copy)]
+pub(crate) enum Waited {
+    /// The end of the run in progress, while the item is disabled.
+    Running,
+    /// The run of this number.
+    Run(u32),
+}
+
+impl Waited {
+    fn over(self, now: State) -> bool {
+        match self {
+            Self::Running => !now.running(),
+            Self::Run(number) => now.has_run(number),
+        }
+    }
+}
+
+/// Waits for `it`.
+pub(crate) fn wait_for<H: Host>(
+    it: &Item<H>,
+    cx: &mut TaskCx,
+    what: Waited,
+) -> Result<(), WouldDeadlock> {
+    // The caller sees what the run did.
+    let acquire = match mutant!(FlushWithoutAcquire) {
+        true => Relaxed,
+        false => Acquire,
+    };
+    loop {
+        let now = it.state(acquire);
+        if what.over(now) {
+            return Ok(());
+        }
+        let Some(queue) = it.whereabouts(now) else {
+            spin_loop();
+            continue;
+        };
+        queue.check_wait(cx, |inner, job| {
+            if now.running() {
+                job == ptr::from_ref(it).cast()
+            } else {
+                // Another worker of the queue could run it, if there is one.
+                queue.limit() == 1 || inner.workers.iter().count() == 1
+            }
+        })?;
+        queue.done.wait_until(cx, |_| {
+            let now = it.state(acquire);
+            let moved = || {
+                it.whereabouts(now)
+                    .is_none_or(|there| !ptr::eq(there, queue))
+            };
+            (what.over(now) || moved()).then_some(())
+        });
+    }
+}
+
+impl<H: Host, T> Work<H, T> {
+    /// Waits until each run that was queued before this call has ended: the one in progress and
+    /// the one that is pending. Returns at once when the item is idle.
+    ///
+    /// Runs that are queued meanwhile are not waited for.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldDeadlock`] when called by the item's own function, or by another item on the only
+    /// worker that could run this one.
+    pub fn flush(&self, cx: &mut TaskCx) -> Result<(), WouldDeadlock> {
+        let mut now = self.item.state(Acquire);
+        if mutant!(FlushForgetsPending) {
+            now = now.withdrawn();
+        }
+        let number = now.runs_to_flush();
+        wait_for(&self.item, cx, Waited::Run(number))
+    }
+}
+
+impl<H: Host> WorkQueue<H> {
+    /// Waits until each item that was on the queue when this was called, or ran for it, has run or
+    /// was cancelled. Does not wait for what comes meanwhile.
+    ///
+    /// The queue's lock is held for a look at each of its workers, once at the beginning and once
+    /// for each run that ends meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldDeadlock`] when called by an item that runs on this queue.
+    pub fn flush(&'static self, cx: &mut TaskCx) -> Result<(), WouldDeadlock> {
+        self.check_wait(cx, |_, _| true)?;
+        let ticket = self.lock().next_ticket;
+        self.done
+            .wait_until(cx, |_| self.lock().all_done_before(ticket).then_some(()));
+        Ok(())
+    }
+
+    /// Waits until nothing is on the queue and nothing runs: of a closed queue, until all is done.
+    ///
+    /// A queue that others keep filling may never be empty.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldDeadlock`] when called by an item that runs on this queue.
+    pub fn drain(&'static self, cx: &mut TaskCx) -> Result<(), WouldDeadlock> {
+        self.check_wait(cx, |_, _| true)?;
+        self.done.wait_until(cx, |_| {
+            let counts = self.lock().counts;
+            (counts.pending + counts.running == 0).then_some(())
+        });
+        Ok(())
+    }
+
+    /// Refuses a wait by a worker of this queue if `refused` says so of what it runs.
+    fn check_wait(
+        &'static self,
+        cx: &TaskCx,
+        refused: impl FnOnce(&Inner<H>, *const ()) -> bool,
+    ) -> Result<(), WouldDeadlock> {
+        let inner = self.lock();
+        let me = inner.workers.iter().find(|worker| worker.gave(cx));
+        match me.and_then(|worker| worker.job.get()) {
+            Some(job) if refused(&inner, job.item) => Err(WouldDeadlock {
+                queue: self.name(),
+                item: job.name,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<H: Host> Inner<H> {
+    /// Whether all with a ticket below this one have left.
+    fn all_done_before(&self, ticket: u64) -> bool {
+        // SAFETY: QUEUE-LOCK: whoever has `self` holds the lock, and this queue has the items.
+        let waits = |item: &Item<H>| unsafe { item.ticket() } < ticket;
+        let runs = self.workers.iter().filter_map(|worker| worker.job.get());
+        // `ready` is in the order of tickets.
+        !(self.ready.front().get().is_some_and(waits)
+            || self.parked.iter().any(waits)
+            || runs.into_iter().any(|job| job.ticket < ticket))
+    }
+}
