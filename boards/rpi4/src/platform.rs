@@ -14,7 +14,9 @@ use crate::{dtb, semihosting, spin_table};
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering};
 use layercake_arch_arm64::cache;
-use layercake_kernel::platform::{Claim, EarlyInput, IrqId, MemoryMap, Platform, Region, Uart};
+use layercake_kernel::platform::{
+    Claim, EarlyInput, IrqController, IrqId, MemoryMap, Platform, Region, Uart,
+};
 
 core::arch::global_asm!(
     include_str!("el3.s"),
@@ -150,24 +152,6 @@ impl Platform for Pi4 {
         }
     }
 
-    #[inline]
-    fn claim(&self) -> Option<Claim> {
-        let claim = self.gic.claim()?;
-        Some(Claim {
-            irq: IrqId(claim.id().number()),
-            raw: claim.into_raw(),
-        })
-    }
-
-    #[inline]
-    fn complete(&self, claim: Claim) {
-        self.gic.complete(crate::gic::Claim::from_raw(claim.raw));
-    }
-
-    fn send_sgi(&self, core: usize, number: u32) {
-        self.gic.send_sgi(core, crate::gic::IrqId::sgi(number));
-    }
-
     fn start_core(&self, core: usize, entry: usize) {
         let clean = |address, length| cache::clean_invalidate(address..address + length);
         // SAFETY: SPIN-WORDS: the kernel starts each core once, with its own boot code; what that
@@ -194,6 +178,24 @@ impl Platform for Pi4 {
     fn halt(&self, code: u8) -> ! {
         semihosting::exit(code);
         rest()
+    }
+}
+
+impl IrqController for Pi4 {
+    #[inline]
+    fn claim(&self) -> Option<Claim> {
+        let claim = self.gic.claim()?;
+        Some(Claim::new(IrqId(claim.id().number()), claim.into_raw()))
+    }
+
+    #[inline]
+    fn complete(&self, claim: Claim) {
+        self.gic.complete(crate::gic::Claim::from_raw(claim.raw()));
+    }
+
+    #[inline]
+    fn send_sgi(&self, core: usize, number: u32) {
+        self.gic.send_sgi(core, crate::gic::IrqId::sgi(number));
     }
 }
 

@@ -1,7 +1,8 @@
 // The first instructions on each core. Register use until Rust:
 //   x19  core number        x20  device tree (x0 of the firmware), core 0 only
 //   x21  return address of drop_to_el1
-// Position: linked and loaded at the same address; addresses are taken pc-relative.
+// Position: linked for one address. If the firmware has loaded the image elsewhere (its default has
+// changed over the years), the first core moves it, so everything before that is pc-relative.
 
 .section .text.head, "ax"
 .global _start
@@ -36,6 +37,37 @@ _start:
     br      x1
 
 .Lprimary:
+    adr     x0, _start
+    ldr     x1, =_start
+    cmp     x0, x1
+    b.eq    .Lin_place
+    // Copied with the caches off, so it is in memory at once. The image may overlap its new place
+    // only if it moves down, which is the direction in which the copy runs; moving up by less than
+    // its size is refused by doing nothing, which is all that can be done here.
+    ldr     x2, =__data_file_end
+    sub     x3, x2, x1                  // bytes to move
+    add     x4, x0, x3                  // one past where they are
+    cmp     x1, x0
+    b.lo    .Lmove
+    cmp     x1, x4
+    b.lo    .Lstuck
+.Lmove:
+    cmp     x1, x2
+    b.hs    .Lmoved
+    ldp     x4, x5, [x0], #16
+    stp     x4, x5, [x1], #16
+    b       .Lmove
+.Lmoved:
+    dsb     sy
+    ic      iallu
+    dsb     sy
+    isb
+    ldr     x0, =.Lin_place
+    br      x0
+.Lstuck:
+    wfe
+    b       .Lstuck
+.Lin_place:
     bl      drop_to_el1
     bl      mmu_on
     adrp    x0, __bss_start

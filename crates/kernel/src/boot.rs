@@ -12,8 +12,8 @@ use layercake_arch_arm64 as arch;
 /// How long a core may take from its release until it is up.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Defines where the boot code enters the kernel: `entry!(BOARD, main)`, with a `&'static dyn
-/// Platform` and a `fn(&mut TaskCx)` that is the first thread.
+/// Defines where the boot code enters the kernel, and links the board's interrupt controller:
+/// `entry!(&BOARD, main)`, with a `&'static` [`Platform`](platform::Platform) and a `fn(&mut TaskCx)` that is the first thread.
 #[macro_export]
 macro_rules! entry {
     ($platform:expr, $main:expr) => {
@@ -21,6 +21,21 @@ macro_rules! entry {
         extern "C" fn __kernel_primary(hint: usize) -> ! {
             // SAFETY: BOOT: the boot code jumps here, once, on the first core.
             unsafe { $crate::start($platform, hint, $main) }
+        }
+
+        #[unsafe(no_mangle)]
+        fn __kernel_irq_claim() -> Option<$crate::platform::Claim> {
+            $crate::platform::IrqController::claim($platform)
+        }
+
+        #[unsafe(no_mangle)]
+        fn __kernel_irq_complete(claim: $crate::platform::Claim) {
+            $crate::platform::IrqController::complete($platform, claim)
+        }
+
+        #[unsafe(no_mangle)]
+        fn __kernel_irq_send_sgi(core: usize, number: u32) {
+            $crate::platform::IrqController::send_sgi($platform, core, number)
         }
     };
 }

@@ -11,6 +11,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use layercake_arch_arm64::core_block::{self, CoreBlock};
 use layercake_arch_arm64::layout;
 use layercake_sched::RunQueue;
+use layercake_sync::check::Held;
 use layercake_timer::TimerQueue;
 
 /// How many cores there can be.
@@ -41,6 +42,8 @@ pub(crate) struct Core {
     pub waiting: AtomicUsize,
     /// The deadlines that this core's timer serves.
     pub timers: IrqSpinLock<TimerQueue>,
+    /// The spinlocks that it holds, for the run-time check.
+    pub held: Held,
     /// What this core has counted since it started.
     pub counts: Counts,
     /// Where the core was when it was told to stop.
@@ -97,6 +100,7 @@ impl Core {
             run_queue: IrqSpinLock::new(RunQueue::new(SLICE_NS)),
             waiting: AtomicUsize::new(0),
             timers: IrqSpinLock::new(TimerQueue::new()),
+            held: Held::new(),
             counts: Counts::new(),
             stopped: crate::stop::Report::new(),
         }

@@ -1,9 +1,10 @@
 //! The kernel as the layers below see it: their traits, implemented on one empty type.
 
 use crate::thread::{self, Thread};
-use crate::{run_queue, time};
+use crate::{cpu, run_queue, time};
 use core::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 use layercake_arch_arm64 as arch;
+use layercake_sync::check::{Held, WhyNot};
 use layercake_sync::{Cpu, TaskCx};
 use layercake_wait::Instant;
 
@@ -45,6 +46,16 @@ unsafe impl Cpu for Host {
         if count == 0 && current.need_resched.load(Ordering::Relaxed) {
             run_queue::preempt();
         }
+    }
+
+    #[inline(always)]
+    fn with_held<R>(f: impl FnOnce(&Held) -> R) -> Option<R> {
+        Some(f(&cpu::this().held))
+    }
+
+    #[inline(always)]
+    fn may_sleep() -> Result<(), WhyNot> {
+        run_queue::may_sleep()
     }
 
     #[inline(always)]

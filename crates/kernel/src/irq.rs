@@ -1,7 +1,7 @@
 //! Interrupts: which handler each one has, and the way from the vector to it and back.
 
 use crate::cpu::{self, Counts};
-use crate::platform::{self, IrqId};
+use crate::platform::{self, Claim, IrqId};
 use crate::sync::IrqCx;
 use crate::{run_queue, stop, time};
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -26,6 +26,20 @@ static HANDLERS: [AtomicPtr<()>; MAX_IRQS] =
     [const { AtomicPtr::new(core::ptr::null_mut()) }; MAX_IRQS];
 /// Interrupts that came and nobody handles. Each is turned off when it comes, so it comes once.
 static UNHANDLED: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: LINKED: `entry!` defines these three, with these types, for the image's board.
+unsafe extern "Rust" {
+    safe fn __kernel_irq_claim() -> Option<Claim>;
+    safe fn __kernel_irq_complete(claim: Claim);
+    safe fn __kernel_irq_send_sgi(core: usize, number: u32);
+}
+
+/// Raises software interrupt `number` (0 to 15) on `core`, be it the calling one; what the caller
+/// stored before is visible to the handler. From any context. O(1).
+#[inline]
+pub fn send_sgi(core: usize, number: u32) {
+    __kernel_irq_send_sgi(core, number);
+}
 
 /// Why an interrupt cannot have a handler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,22 +93,21 @@ pub(crate) fn init_core() {
 extern "C" fn __kernel_irq(frame: &IrqFrame) {
     let core = cpu::this();
     core.irq_depth.set(1);
-    let platform = platform::get();
-    if let Some(claim) = platform.claim() {
-        Counts::add(&core.counts.irqs);
-        match claim.irq.0 {
-            counter::PPI => time::on_interrupt(core),
+    if let Some(claim) = __kernel_irq_claim() {
+        match claim.irq().0 {
             SGI_RESCHEDULE => {
                 Counts::add(&core.counts.sgis);
                 run_queue::on_reschedule_sgi(core);
             }
+            counter::PPI => time::on_interrupt(core),
             SGI_STOP => {
-                platform.complete(claim);
+                __kernel_irq_complete(claim);
                 stop::stopped_here(core, frame);
             }
             other => handle(other),
         }
-        platform.complete(claim);
+        __kernel_irq_complete(claim);
+        Counts::add(&core.counts.irqs);
     }
     core.irq_depth.set(0);
     run_queue::preempt_on_irq_exit();

@@ -1,18 +1,40 @@
 //! What the kernel asks of a board. The board implements it; the kernel never names a board.
 
+use core::num::NonZeroU64;
 use core::ops::Range;
 
 /// The number of an interrupt at the board's interrupt controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct IrqId(pub u32);
 
-/// What [`Platform::claim`] took from the controller.
+/// An interrupt that was taken from the controller and must be given back to it.
+///
+/// One word that is never 0, so that an `Option` of it travels in a register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Claim {
+pub struct Claim(NonZeroU64);
+
+impl Claim {
+    /// Interrupt `irq`; `raw` is what the controller wants back.
+    #[inline(always)]
+    pub const fn new(irq: IrqId, raw: u32) -> Self {
+        // The upper half is not 0.
+        match NonZeroU64::new((irq.0 as u64 + 1) << 32 | raw as u64) {
+            Some(word) => Self(word),
+            None => panic!("no controller has 2^32 interrupts"),
+        }
+    }
+
     /// Which interrupt.
-    pub irq: IrqId,
-    /// What [`Platform::complete`] wants back.
-    pub raw: u32,
+    #[inline(always)]
+    pub const fn irq(self) -> IrqId {
+        IrqId((self.0.get() >> 32) as u32 - 1)
+    }
+
+    /// What the controller wants back.
+    #[inline(always)]
+    pub const fn raw(self) -> u32 {
+        self.0.get() as u32
+    }
 }
 
 /// What a range of memory is.
@@ -55,8 +77,21 @@ pub trait Uart: Sync {
     fn flush(&self);
 }
 
+/// The part of the interrupt controller that every interrupt and every wake of another core goes
+/// through. [`entry!`](crate::entry) links the board's directly, so that it costs no indirect call.
+pub trait IrqController {
+    /// Takes the most urgent pending interrupt of the calling core. None: it went away.
+    fn claim(&self) -> Option<Claim>;
+
+    /// Says that a claimed interrupt has been handled.
+    fn complete(&self, claim: Claim);
+
+    /// Raises software interrupt `number` (0 to 15) on `core`; earlier stores are visible there.
+    fn send_sgi(&self, core: usize, number: u32);
+}
+
 /// A board: everything that the kernel cannot know.
-pub trait Platform: Sync {
+pub trait Platform: IrqController + Sync {
     /// What the machine is called.
     fn name(&self) -> &str;
 
@@ -83,15 +118,6 @@ pub trait Platform: Sync {
 
     /// Keeps `irq` from coming again.
     fn disable(&self, irq: IrqId);
-
-    /// Takes the most urgent pending interrupt. None: it went away.
-    fn claim(&self) -> Option<Claim>;
-
-    /// Says that a claimed interrupt has been handled.
-    fn complete(&self, claim: Claim);
-
-    /// Raises software interrupt `number` (0 to 15) on `core`; earlier stores are visible there.
-    fn send_sgi(&self, core: usize, number: u32);
 
     /// Starts `core` at physical address `entry`.
     fn start_core(&self, core: usize, entry: usize);

@@ -25,11 +25,12 @@ use crate::cpu::{self, Core, Counts};
 use crate::sync::TaskCx;
 use crate::thread::{self, NO_CORE, Thread};
 use crate::wait::Instant;
-use crate::{Host, config, irq, platform, time};
+use crate::{Host, config, irq, time};
 use core::sync::atomic::Ordering;
 use layercake_arch_arm64 as arch;
 use layercake_sched::{CoreLoad, CpuSet, Enqueue, EntityRef, Loads, Priority, PutPrev, RunQueue};
 use layercake_sched::{least_loaded, place_on_wake, pull_from};
+use layercake_sync::check::{self, WhyNot};
 
 /// `permit`: no permit, not parked.
 pub(crate) const RUNNING: u8 = 0;
@@ -104,6 +105,9 @@ const _: () = assert!(core::mem::offset_of!(Thread, entity) == 0);
 
 /// Gives this core to whoever should have it. Interrupts are masked. Returns when the calling
 /// thread runs again, perhaps on another core; at once if it may go on.
+///
+/// Inlined into each of its few callers, which leaves in each only what its reason needs.
+#[inline(always)]
 fn reschedule(why: Why) {
     let core = cpu::this();
     let prev = thread::current();
@@ -122,18 +126,25 @@ fn reschedule(why: Why) {
     prev.need_resched.store(false, Ordering::Relaxed);
     let now = time::now_ns();
     let queue = locked.queue();
-    match why {
-        _ if prev.is_idle() => {}
-        Why::Preempted => queue.put_prev(now, PutPrev::Preempted),
-        Why::Yielded => queue.put_prev(now, PutPrev::Yielded),
+    let from_idle = core::ptr::eq(prev, &core.idle);
+    let picked = match why {
+        Why::Yielded => match queue.yield_current(now) {
+            None => return,
+            next => next,
+        },
+        Why::Preempted => {
+            if !from_idle {
+                queue.put_prev(now, PutPrev::Preempted);
+            }
+            queue.pick_next(now)
+        }
         Why::Park | Why::Exit => {
             queue.block_current(now);
+            queue.pick_next(now)
         }
-    }
-    let next = match queue.pick_next(now) {
-        Some(next) => thread_of(&next),
-        None => &core.idle,
     };
+    let next = picked.as_ref().map_or(&core.idle, thread_of);
+    let to_idle = picked.is_none();
     if let Some(event) = queue.next_event() {
         time::at_least_by(core, event);
     }
@@ -141,13 +152,13 @@ fn reschedule(why: Why) {
         return;
     }
     Counts::add(&core.counts.switches);
-    if why == Why::Preempted && !prev.is_idle() {
+    if why == Why::Preempted && !from_idle {
         offer(prev);
     }
-    if next.is_idle() {
+    if to_idle {
         cpu::IDLE.fetch_or(1 << core.id(), Ordering::Relaxed);
         core.idle_since.store(now, Ordering::Relaxed);
-    } else if prev.is_idle() {
+    } else if from_idle {
         cpu::IDLE.fetch_and(!(1 << core.id()), Ordering::Relaxed);
         let idled = now.saturating_sub(core.idle_since.load(Ordering::Relaxed));
         core.idle_time.store(
@@ -177,7 +188,7 @@ fn reschedule(why: Why) {
 fn offer(thread: &Thread) {
     let takers = u64::from(cpu::IDLE.load(Ordering::Relaxed)) & thread.allowed().bits();
     if takers != 0 {
-        platform::get().send_sgi(takers.trailing_zeros() as usize, irq::SGI_RESCHEDULE);
+        irq::send_sgi(takers.trailing_zeros() as usize, irq::SGI_RESCHEDULE);
     }
 }
 
@@ -200,18 +211,24 @@ pub(crate) unsafe fn finish_switch(came_from: usize) {
     }
 }
 
+/// Gives this core to whoever is more urgent, or whose turn it is. Interrupts are masked.
+#[inline(never)]
+fn make_way() {
+    reschedule(Why::Preempted);
+}
+
 /// Switches if it may and should: from a place where preemption has just come on.
 #[cold]
 pub(crate) fn preempt() {
     if arch::irq::masked() {
         // Not now; at the latest when they are unmasked.
         if cpu::this().irq_depth.get() == 0 {
-            platform::get().send_sgi(cpu::this().id(), irq::SGI_RESCHEDULE);
+            irq::send_sgi(cpu::this().id(), irq::SGI_RESCHEDULE);
         }
         return;
     }
     let state = arch::irq::save();
-    reschedule(Why::Preempted);
+    make_way();
     // SAFETY: IRQ-NEST: `state` is from above.
     unsafe { arch::irq::restore(state) }
 }
@@ -223,7 +240,7 @@ pub(crate) fn preempt_on_irq_exit() {
     if current.need_resched.load(Ordering::Relaxed)
         && current.preempt_count.load(Ordering::Relaxed) == 0
     {
-        reschedule(Why::Preempted);
+        make_way();
     }
 }
 
@@ -251,45 +268,61 @@ pub(crate) fn park(_cx: &mut TaskCx, deadline: Option<Instant>) {
         current.permit.swap(RUNNING, Ordering::Acquire);
         return;
     }
-    let Some(deadline) = deadline else {
-        let state = arch::irq::save();
-        reschedule(Why::Park);
-        // SAFETY: IRQ-NEST: `state` is from above.
-        unsafe { arch::irq::restore(state) };
-        return;
-    };
-    if !time::arm_park(current, deadline) {
+    if deadline.is_some_and(|deadline| !time::arm_park(current, deadline)) {
         return;
     }
     let state = arch::irq::save();
     reschedule(Why::Park);
     // SAFETY: IRQ-NEST: `state` is from above.
     unsafe { arch::irq::restore(state) };
-    time::disarm_park(current);
+    if deadline.is_some() {
+        time::disarm_park(current);
+    }
+}
+
+/// Whether the calling thread may sleep, as far as this kernel counts it. In every build; where the
+/// locks are noted down, too (`layercake_sync::check`), they are asked first.
+#[inline]
+pub(crate) fn may_sleep() -> Result<(), WhyNot> {
+    let current = thread::current();
+    let count = current.preempt_count.load(Ordering::Relaxed);
+    if arch::irq::masked() {
+        let in_handler = cpu::this().irq_depth.get() > 0;
+        return Err(if in_handler {
+            WhyNot::InHandler
+        } else {
+            WhyNot::IrqsMasked
+        });
+    }
+    if count != 0 {
+        return Err(WhyNot::PreemptOff(count));
+    }
+    Ok(())
 }
 
 /// Stops what came in through `unsafe`: sleeping where nobody may.
 #[inline]
 #[track_caller]
 fn check_may_sleep(current: &Thread) {
-    let masked = arch::irq::masked();
-    let count = current.preempt_count.load(Ordering::Relaxed);
-    if masked || count != 0 || current.is_idle() {
-        refuse_sleep(masked, count, current);
+    let checked = if check::ON {
+        check::may_sleep::<Host>()
+    } else {
+        may_sleep()
+    };
+    if let Err(why) = checked {
+        refuse_sleep(current, why);
     }
 }
 
 #[cold]
 #[inline(never)]
 #[track_caller]
-fn refuse_sleep(masked: bool, count: u32, current: &Thread) -> ! {
-    let why = match () {
-        () if masked && cpu::this().irq_depth.get() > 0 => "in an interrupt handler",
-        () if masked => "with interrupts masked",
-        () if count != 0 => "with a spinlock held",
-        () => "in an idle thread",
-    };
-    panic!("thread `{}` was about to sleep {why}", current.name());
+fn refuse_sleep(current: &Thread, why: WhyNot) -> ! {
+    panic!(
+        "thread {} \"{}\" was about to sleep, but {why}",
+        current.id(),
+        current.name()
+    );
 }
 
 /// Gives `thread` its permit: makes it runnable now if it is parked. From any context.
@@ -347,7 +380,7 @@ fn make_runnable(thread: &'static Thread, how: Enqueue) {
         }
     } else if preempts || event.is_some_and(due) {
         // The other core switches, or sets its timer for the end of the turn.
-        platform::get().send_sgi(target, irq::SGI_RESCHEDULE);
+        irq::send_sgi(target, irq::SGI_RESCHEDULE);
     }
     // SAFETY: IRQ-NEST: `state` is from above.
     unsafe { arch::irq::restore(state) };
@@ -437,15 +470,29 @@ impl Loads for Spare {
     }
 }
 
-/// The core for a thread that becomes runnable: the one it ran on if that is idle, else as the
-/// policy says.
+/// The core for a thread that becomes runnable: the one it ran on if that is idle, else another
+/// idle one, else as the policy says.
+#[inline]
 fn place(thread: &'static Thread, home: usize, how: Enqueue) -> usize {
     let allowed = thread.allowed();
-    let idle = cpu::IDLE.load(Ordering::Relaxed);
-    if how == Enqueue::Wake && idle & (1 << home) != 0 && allowed.contains(home) {
-        return home;
+    let idle = u64::from(cpu::IDLE.load(Ordering::Relaxed)) & allowed.bits();
+    if idle & (1 << home) != 0 {
+        home
+    } else if idle != 0 {
+        idle.trailing_zeros() as usize
+    } else if allowed.bits() == 1 << home {
+        home
+    } else {
+        place_among_busy(thread, home, how)
     }
-    let up = allowed.and(CpuSet::from_bits(u64::from(cpu::online_mask())));
+}
+
+/// [`place`] when no core that the thread may run on is idle.
+#[inline(never)]
+fn place_among_busy(thread: &'static Thread, home: usize, how: Enqueue) -> usize {
+    let up = thread
+        .allowed()
+        .and(CpuSet::from_bits(u64::from(cpu::online_mask())));
     let placed = match how {
         Enqueue::New => least_loaded(up, home, &Published),
         _ => place_on_wake(up, home, thread.priority(), &Published),
@@ -462,7 +509,7 @@ pub(crate) fn idle_loop() -> ! {
     loop {
         arch::irq::mask();
         if thread::current().need_resched.load(Ordering::Relaxed) || pull(core) {
-            reschedule(Why::Preempted);
+            make_way();
         } else {
             arch::wait::for_interrupt();
         }

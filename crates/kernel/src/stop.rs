@@ -1,7 +1,7 @@
 //! Stopping all cores at once, and finding out where they were.
 
 use crate::cpu::{self, Core};
-use crate::{Atomic, IrqSpinLock, irq, platform, time};
+use crate::{Atomic, IrqSpinLock, irq, time};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
 use layercake_arch_arm64 as arch;
@@ -78,9 +78,7 @@ pub(crate) fn all(message: core::fmt::Arguments<'_>, at: (usize, usize, usize)) 
         }
     }
     let others = || cpu::online().filter(move |c| c.id() != here);
-    if let Some(platform) = platform::try_get() {
-        others().for_each(|core| platform.send_sgi(core.id(), irq::SGI_STOP));
-    }
+    others().for_each(|core| irq::send_sgi(core.id(), irq::SGI_STOP));
     let end = time::now_ns().saturating_add(PATIENCE.as_nanos() as u64);
     while others().any(|c| !c.stopped.done.load(Ordering::Acquire)) && time::now_ns() < end {
         core::hint::spin_loop();

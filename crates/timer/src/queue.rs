@@ -35,7 +35,7 @@ impl<'a> KeyAdapter<'a> for ByDeadline {
     }
 }
 
-/// The number for the next queue; 0 is no number.
+/// The number for the next queue.
 static NEXT_NUMBER: AtomicU32 = AtomicU32::new(1);
 
 /// Armed timers in the order of their deadlines; those with the same deadline in the order in which
@@ -47,17 +47,17 @@ static NEXT_NUMBER: AtomicU32 = AtomicU32::new(1);
 /// Nothing here allocates or blocks. A kernel keeps one queue for each core, with an IRQ-safe lock
 /// around it.
 pub struct TimerQueue {
-    /// Never used by another queue; drawn when the first timer is armed.
-    number: u32,
-    /// How many are armed.
-    armed: usize,
-    /// The earliest deadline; no meaning when none is armed.
+    /// What the young have for a home. Odd, and never used by another queue; 0 until the first timer
+    /// is armed. The home of the others is one more.
+    home: u64,
+    /// The earliest deadline; `u64::MAX` when none is armed.
     next: u64,
-    /// The last ones armed, the eldest first: [`YOUNG`] at most, their `young` set.
+    /// The last ones armed, the eldest first: [`YOUNG`] at most.
     young: LinkedList<ByAge>,
     young_len: usize,
     /// All others.
-    tree: RBTree<ByDeadline>,
+    old: RBTree<ByDeadline>,
+    old_len: usize,
 }
 
 // SAFETY: TMR-LOCK: the queue holds handles, whose makers promised it.
@@ -67,59 +67,60 @@ impl TimerQueue {
     /// A queue with nothing on it.
     pub const fn new() -> Self {
         Self {
-            number: 0,
-            armed: 0,
-            next: 0,
+            home: 0,
+            next: u64::MAX,
             young: LinkedList::new(ByAge::NEW),
             young_len: 0,
-            tree: RBTree::new(ByDeadline::NEW),
+            old: RBTree::new(ByDeadline::NEW),
+            old_len: 0,
         }
     }
 
     /// Arms `timer` for `deadline` (ns); if it is armed here already, for the new deadline instead
     /// of the old. O(1) while few are armed, else O(log n).
     ///
-    /// True if it is now the earliest of all, so that the hardware must be told.
+    /// True if it is now the earliest of all, so that the hardware must be told. (A deadline of
+    /// `u64::MAX` never is: it is not reached.)
     ///
     /// # Panics
     ///
     /// If the timer is armed on another queue.
     #[inline]
     pub fn arm(&mut self, timer: TimerRef, deadline: u64) -> bool {
-        if timer.is_armed() || self.number == 0 || self.young_len == YOUNG {
-            self.make_room(&timer);
+        if timer.home.get() != 0 || self.home == 0 || self.young_len == YOUNG {
+            return self.arm_with_room(timer, deadline);
         }
-        timer.queue.set(self.number);
+        timer.home.set(self.home);
         timer.deadline.set(deadline);
-        timer.young.set(true);
         self.young.push_back(timer.0);
         self.young_len += 1;
-        self.armed += 1;
-        let earliest = self.armed == 1 || deadline < self.next;
+        let earliest = deadline < self.next;
         if earliest {
             self.next = deadline;
         }
         earliest
     }
 
-    /// Makes it possible to put `timer` among the young.
+    /// Makes it possible to put `timer` among the young, and does.
     #[inline(never)]
-    fn make_room(&mut self, timer: &Timer) {
-        if self.number == 0 {
+    fn arm_with_room(&mut self, timer: TimerRef, deadline: u64) -> bool {
+        if self.home == 0 {
             let next = |n: u32| n.checked_add(1);
             let drawn = NEXT_NUMBER.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-            self.number = drawn.expect("more than 2^32 timer queues");
+            self.home = 2 * u64::from(drawn.expect("more than 2^32 timer queues")) + 1;
         }
         if timer.is_armed() {
-            assert!(self.cancel(timer), "the timer is armed on another queue");
+            assert!(self.cancel(&timer), "the timer is armed on another queue");
         }
         if self.young_len == YOUNG
             && let Some(eldest) = self.young.pop_front()
         {
+            eldest.home.set(self.home + 1);
+            self.old.insert(eldest);
             self.young_len -= 1;
-            eldest.young.set(false);
-            self.tree.insert(eldest);
+            self.old_len += 1;
         }
+        self.arm(timer, deadline)
     }
 
     /// Takes `timer` off the queue. O(1) if few were armed since, else O(log n).
@@ -127,19 +128,28 @@ impl TimerQueue {
     /// False if it is not on this one: it has expired, was never armed, or is armed elsewhere.
     #[inline]
     pub fn cancel(&mut self, timer: &Timer) -> bool {
-        if !timer.is_armed() || timer.queue.get() != self.number {
+        if timer.home.get() != self.home || self.home == 0 {
+            return self.cancel_old(timer);
+        }
+        // SAFETY: TMR-HERE: its home says that it is one of the young of this queue.
+        unsafe { self.young.cursor_mut_from_ptr(timer) }.remove();
+        self.young_len -= 1;
+        timer.home.set(0);
+        if timer.deadline.get() == self.next {
+            self.find_next();
+        }
+        true
+    }
+
+    #[inline(never)]
+    fn cancel_old(&mut self, timer: &Timer) -> bool {
+        if self.home == 0 || timer.home.get() != self.home + 1 {
             return false;
         }
-        if timer.young.get() {
-            // SAFETY: TMR-HERE: its link is in use, its number is the one of this queue, and it is
-            // marked as one of the young.
-            unsafe { self.young.cursor_mut_from_ptr(timer) }.remove();
-            self.young_len -= 1;
-        } else {
-            // SAFETY: TMR-HERE: as above, but it is not one of the young.
-            unsafe { self.tree.cursor_mut_from_ptr(timer) }.remove();
-        }
-        self.armed -= 1;
+        // SAFETY: TMR-HERE: its home says that it is one of the old of this queue.
+        unsafe { self.old.cursor_mut_from_ptr(timer) }.remove();
+        self.old_len -= 1;
+        timer.home.set(0);
         if timer.deadline.get() == self.next {
             self.find_next();
         }
@@ -150,7 +160,7 @@ impl TimerQueue {
     /// else O(log n).
     #[inline]
     pub fn pop_expired(&mut self, now: u64) -> Option<TimerRef> {
-        if self.armed == 0 || self.next > now {
+        if self.next > now {
             return None;
         }
         self.pop_first()
@@ -158,37 +168,39 @@ impl TimerQueue {
 
     #[inline(never)]
     fn pop_first(&mut self) -> Option<TimerRef> {
-        let old = self.tree.front_mut();
+        let mut old = self.old.front_mut();
         let timer = if old.get().is_some_and(|t| t.deadline.get() == self.next) {
-            { old }.remove()
+            self.old_len -= 1;
+            old.remove()?
         } else {
             let mut young = self.young.front_mut();
-            while young.get().is_some_and(|t| t.deadline.get() != self.next) {
+            while young.get()?.deadline.get() != self.next {
                 young.move_next();
             }
             self.young_len -= 1;
-            young.remove()
+            young.remove()?
         };
-        self.armed -= 1;
+        timer.home.set(0);
         self.find_next();
-        timer.map(TimerRef)
+        Some(TimerRef(timer))
     }
 
-    /// Finds the earliest deadline, if there is any.
+    /// Finds the earliest deadline.
     #[inline(never)]
     fn find_next(&mut self) {
-        let young = self.young.iter().map(|t| t.deadline.get()).min();
-        let old = self.tree.front().get().map(|t| t.deadline.get());
-        self.next = match (young, old) {
-            (Some(a), Some(b)) => a.min(b),
-            (a, b) => a.or(b).unwrap_or(0),
-        };
+        let old = self
+            .old
+            .front()
+            .get()
+            .map_or(u64::MAX, |t| t.deadline.get());
+        let young = self.young.iter().map(|t| t.deadline.get());
+        self.next = young.fold(old, u64::min);
     }
 
     /// The earliest deadline (ns); `None` if nothing is armed. O(1).
     #[inline]
     pub fn next_deadline(&self) -> Option<u64> {
-        if self.armed == 0 {
+        if self.is_empty() {
             None
         } else {
             Some(self.next)
@@ -196,18 +208,26 @@ impl TimerQueue {
     }
 
     /// How many timers are armed. O(1).
+    #[inline]
     pub fn len(&self) -> usize {
-        self.armed
+        self.young_len + self.old_len
     }
 
     /// Whether none is armed. O(1).
+    #[inline]
     pub fn is_empty(&self) -> bool {
-        self.armed == 0
+        self.len() == 0
     }
 
     /// The armed timers, in no order, for reports.
     pub fn iter(&self) -> impl Iterator<Item = &Timer> {
-        self.tree.iter().chain(self.young.iter())
+        self.old.iter().chain(self.young.iter())
+    }
+}
+
+impl Drop for TimerQueue {
+    fn drop(&mut self) {
+        self.iter().for_each(|timer| timer.home.set(0));
     }
 }
 
@@ -220,7 +240,7 @@ impl Default for TimerQueue {
 impl fmt::Debug for TimerQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TimerQueue")
-            .field("armed", &self.armed)
+            .field("armed", &self.len())
             .field("next", &self.next_deadline())
             .finish_non_exhaustive()
     }

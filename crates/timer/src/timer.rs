@@ -14,10 +14,8 @@ use intrusive_collections::{RBTreeLink, UnsafeRef};
 /// invariant TMR-LOCK in the crate documentation). Not `Sync`, for that reason.
 pub struct Timer {
     pub(crate) link: RBTreeLink,
-    /// The number of the queue that it is on, or was on last.
-    pub(crate) queue: Cell<u32>,
-    /// Whether it is among the last ones armed there, while it is armed.
-    pub(crate) young: Cell<bool>,
+    /// The half of the queue that it is on; 0 if it is on none. Only the queue writes it.
+    pub(crate) home: Cell<u64>,
     pub(crate) deadline: Cell<u64>,
     action: fn(TimerRef),
 }
@@ -27,8 +25,7 @@ impl Timer {
     pub const fn new(action: fn(TimerRef)) -> Self {
         Self {
             link: RBTreeLink::new(),
-            queue: Cell::new(0),
-            young: Cell::new(false),
+            home: Cell::new(0),
             deadline: Cell::new(0),
             action,
         }
@@ -37,7 +34,7 @@ impl Timer {
     /// Whether it is on a queue.
     #[inline(always)]
     pub fn is_armed(&self) -> bool {
-        self.link.is_linked()
+        self.home.get() != 0
     }
 
     /// The deadline in ns that it was last armed for; 0 if it never was.
@@ -75,10 +72,11 @@ impl TimerRef {
         Self(unsafe { UnsafeRef::from_raw(timer) })
     }
 
-    /// The address of the timer, from which its owner finds what the timer is embedded in.
+    /// The pointer that the handle was made from, by which its owner finds what the timer is
+    /// embedded in (so make it from a pointer that may reach all of that).
     #[inline(always)]
     pub fn as_ptr(&self) -> *const Timer {
-        &raw const **self
+        UnsafeRef::into_raw(self.0.clone())
     }
 
     /// Whether this is the handle of `timer`.

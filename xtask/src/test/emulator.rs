@@ -49,21 +49,21 @@ struct Ready {
 
 pub fn run(qemu: &Qemu, options: &Options, tally: &mut Tally) -> Result<()> {
     let out = workspace::output_dir("tests")?;
-    let mut groups: BTreeMap<Vec<String>, Vec<Test>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Vec<String>, bool), Vec<Test>> = BTreeMap::new();
     for test in find()?.into_iter().filter(|test| options.picks(&test.name)) {
         if test.directives.full && options.effort < Effort::Full {
             println!("{} ... skipped (only with --full)", test.name);
             tally.skip();
         } else {
-            // Tests of one build configuration are built together.
+            // Tests of one build configuration and of the same features are built together.
             groups
-                .entry(test.directives.set.clone())
+                .entry((test.directives.set.clone(), test.target == KERNEL))
                 .or_default()
                 .push(test);
         }
     }
     let mut ready = Vec::new();
-    for (set, tests) in groups {
+    for ((set, _), tests) in groups {
         ready.extend(build(&set, tests, &out, options, tally)?);
     }
     let check = |ready: Ready| (ready.test.name.clone(), check(qemu, &ready, &out));
@@ -150,7 +150,8 @@ fn build_command(set: &[String], tests: &[Test], config: &Config) -> Result<Comm
     for target in targets {
         match target {
             KERNEL => command.args(["--bin", KERNEL]),
-            _ => command.args(["--test", target]),
+            // With the locks' run-time check. Sessions test the image as it ships.
+            _ => command.args(["--test", target, "--features", "check"]),
         };
     }
     if !set.is_empty() {

@@ -4,10 +4,14 @@ use super::{Options, Tally, libtest};
 use crate::{cargo, error::Result};
 
 pub fn run(options: &Options, tally: &mut Tally) -> Result<()> {
-    let mut command = cargo::cargo("test");
-    command.arg("--no-fail-fast");
-    if let Some(filter) = &options.filter {
-        command.args(["--", filter]);
+    // The board's drivers are tested here as well; its image and its own tests are for the Pi.
+    for packages in [&[][..], &["--package", cargo::BOARD, "--lib"]] {
+        let mut command = cargo::cargo("test");
+        command.arg("--no-fail-fast").args(packages);
+        if let Some(filter) = &options.filter {
+            command.args(["--", filter]);
+        }
+        libtest::run("host", command, tally)?;
     }
-    libtest::run("host", command, tally)
+    Ok(())
 }

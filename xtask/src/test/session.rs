@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_hang_is_ended_and_its_last_lines_are_kept() {
-        let outcome = shell("echo before; sleep 100", &[], Duration::from_millis(300));
+        let outcome = shell("echo before; sleep 100", &[], Duration::from_millis(1500));
         assert!(matches!(
             outcome.end,
             End::TimedOut {
@@ -308,7 +308,7 @@ mod tests {
         let outcome = shell(
             "echo one two; sleep 100",
             &[wait("two"), wait("one")],
-            Duration::from_millis(300),
+            Duration::from_millis(1500),
         );
         assert!(matches!(
             outcome.end,
