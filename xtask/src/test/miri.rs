@@ -50,6 +50,8 @@ pub fn run(options: &Options, tally: &mut Tally) -> Result<()> {
             },
         );
     }
+    // Miri is a thousand times slower than the machine; how often is not what it is for.
+    command.env("PROPTEST_CASES", "4");
     if let Some(filter) = &options.filter {
         command.args(["--", filter]);
     }
