@@ -22,7 +22,7 @@ use layercake_kernel::platform::{self, IrqId};
 pub use layercake_kernel::thread::{
     self, Builder, CpuSet, JoinHandle, Priority, State, ThreadInfo,
 };
-pub use layercake_kernel::{TaskCx, cpu, time};
+pub use layercake_kernel::{TaskCx, WaitQueue, cpu, time};
 
 /// The checks of this image, in order.
 macro_rules! kernel_tests {
@@ -75,6 +75,18 @@ pub fn wait_for(cx: &mut TaskCx, what: &str, happened: impl Fn() -> bool) {
         assert!(time::now() < end, "it never came to this: {what}");
         time::sleep(cx, Duration::from_millis(1));
     }
+}
+
+/// Waits on `queue` until `happened`.
+///
+/// # Panics
+///
+/// If it does not come to that.
+#[track_caller]
+pub fn wait_on(cx: &mut TaskCx, queue: &WaitQueue, what: &str, happened: impl Fn() -> bool) {
+    let end = time::now() + PATIENCE;
+    let waited = queue.wait_until_deadline(cx, end, |_| happened().then_some(()));
+    assert!(waited.is_ok(), "it never came to this: {what}");
 }
 
 /// Spins until `happened`.
