@@ -75,7 +75,9 @@ impl TimerRef {
     /// The address of the timer, from which its owner finds what the timer is embedded in.
     #[inline(always)]
     pub fn as_ptr(&self) -> *const Timer {
-        &raw const **self
+        // The pointer that the handle was made of, which may reach beyond the timer; one made of
+        // a `&Timer` would not.
+        UnsafeRef::into_raw(self.0.clone())
     }
 
     /// Whether this is the handle of `timer`.
