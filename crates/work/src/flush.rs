@@ -74,7 +74,12 @@ pub(crate) fn wait_for<H: Host>(
             return Ok(());
         }
         let Some(queue) = it.whereabouts(now) else {
-            spin_loop();
+            // Delayed, and nobody waits for a delay; or in the middle of a step.
+            // SAFETY: DELAY-LOCK: it is `'static`, and written from such a reference.
+            match unsafe { it.delays.load(Acquire).as_ref() } {
+                Some(delays) => delays.hasten(it),
+                None => spin_loop(),
+            }
             continue;
         };
         queue.check_wait(cx, |inner, job| {
@@ -98,7 +103,8 @@ pub(crate) fn wait_for<H: Host>(
 
 impl<H: Host, T> Work<H, T> {
     /// Waits until each run that was queued before this call has ended: the one in progress and
-    /// the one that is pending. Returns at once when the item is idle.
+    /// the one that is pending. Returns at once when the item is idle. If it is delayed, its delay
+    /// ends now.
     ///
     /// Runs that are queued meanwhile are not waited for.
     ///
