@@ -50,9 +50,9 @@ pub unsafe trait Cpu: 'static {
 
     /// Waits until `*word != value`; returns what it then is. The load is an acquire.
     ///
-    /// A machine that can wait for a change of memory without spinning does so here (WFE on Arm).
-    /// The word is changed by a plain store (on Arm: one that clears the exclusive monitor, which
-    /// is an event for WFE; no SEV is needed or given).
+    /// A machine that can wait for a change of memory without spinning does so here. On Arm: load
+    /// the word by LDAXR, which arms the exclusive monitor, then WFE; the store that changes the
+    /// word clears the monitor, and that is the event. No SEV is needed, and none is given.
     fn wait_while_eq(word: &AtomicU32, value: u32) -> u32 {
         loop {
             let now = word.load(Ordering::Acquire);

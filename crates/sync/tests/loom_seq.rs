@@ -42,8 +42,8 @@ impl Seq for SeqLock<[usize; 2], IrqOff<Core>> {
 
 /// A reader beside a writer that writes twice sees whole records, and never an older one after a
 /// newer one.
-fn no_mixture<S: Seq>() {
-    explore(3, || {
+fn no_mixture<S: Seq>(preemptions: usize) {
+    explore(preemptions, || {
         let lock = Arc::new(S::zero());
         let reader = {
             let lock = lock.clone();
@@ -66,7 +66,7 @@ fn no_mixture<S: Seq>() {
 
 #[test]
 fn readers_see_whole_records() {
-    no_mixture::<SeqLock<[usize; 2], IrqOff<Core>>>();
+    no_mixture::<SeqLock<[usize; 2], IrqOff<Core>>>(3);
 }
 
 #[test]
@@ -183,31 +183,31 @@ impl<const WRONG: u8> Mutant<WRONG> {
 
 #[test]
 fn without_a_mistake_it_passes() {
-    no_mixture::<Mutant<{ u8::MAX }>>();
+    no_mixture::<Mutant<{ u8::MAX }>>(2);
 }
 
 #[test]
 #[should_panic(expected = "record")]
 fn mutant_without_writer_fence() {
-    no_mixture::<Mutant<NO_WRITER_FENCE>>();
+    no_mixture::<Mutant<NO_WRITER_FENCE>>(3);
 }
 
 #[test]
 #[should_panic(expected = "record")]
 fn mutant_without_reader_fence() {
-    no_mixture::<Mutant<NO_READER_FENCE>>();
+    no_mixture::<Mutant<NO_READER_FENCE>>(3);
 }
 
 #[test]
 #[should_panic(expected = "record")]
 fn mutant_relaxed_end() {
-    no_mixture::<Mutant<RELAXED_END>>();
+    no_mixture::<Mutant<RELAXED_END>>(3);
 }
 
 #[test]
 #[should_panic(expected = "half of one record")]
 fn mutant_that_looks_once() {
-    no_mixture::<Mutant<ONE_LOOK>>();
+    no_mixture::<Mutant<ONE_LOOK>>(3);
 }
 
 #[test]

@@ -2,8 +2,9 @@
 //! queues for a while.
 
 use crate::flush::{Waited, WouldDeadlock, wait_for};
-use crate::item::{Item, Work};
+use crate::item::Item;
 use crate::mutant::mutant;
+use crate::work::Work;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use layercake_sync::TaskCx;
 use layercake_sync::facade::spin_loop;

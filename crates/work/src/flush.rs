@@ -5,10 +5,12 @@
 //! No waiting is done on anything inside the item: a worker's last touch of an item is the step
 //! that ends its run, and what it wakes then lives for ever (K4).
 
-use crate::item::{Item, Work};
+use crate::item::Item;
+use crate::lists::Inner;
 use crate::mutant::mutant;
-use crate::queue::{Inner, WorkQueue};
+use crate::queue::WorkQueue;
 use crate::state::State;
+use crate::work::Work;
 use core::fmt;
 use core::ptr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};

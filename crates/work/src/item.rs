@@ -1,8 +1,8 @@
 //! The item: what a queue links, its state, and the steps that an item takes by itself.
 //!
-//! Here are the owner's side (`Work`), the part that queues know (`Item`), and the steps that need
-//! no queue's lists. The others are in [`crate::queue`]; what owners do to items that they have
-//! queued is in [`crate::cancel`] and [`crate::flush`].
+//! Here is the part of an item that queues know, and the steps that need no queue's lists. The
+//! others are in [`crate::queue`] and [`crate::lists`]. The owner's side is [`crate::work`], and
+//! what owners do to items that they have queued is in [`crate::cancel`] and [`crate::flush`].
 //!
 //! # The protocol
 //!
@@ -41,11 +41,8 @@
 use crate::const_unless_loom;
 use crate::mutant::mutant;
 use crate::owner::Release;
-use crate::queue::WorkQueue;
-use crate::running::Running;
+use crate::queue::{Queued, WorkQueue};
 use crate::state::State;
-use core::fmt;
-use core::marker::PhantomPinned;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed};
 use intrusive_collections::{LinkedListLink, UnsafeRef, intrusive_adapter};
@@ -53,107 +50,8 @@ use layercake_sync::TaskCx;
 use layercake_sync::facade::{AtomicPtr, AtomicU32, UnsafeCell, spin_loop};
 use layercake_wait::Host;
 
-/// A piece of work: a function, the data that it works on, and what a queue needs to hold it.
-///
-/// It is queued by [`WorkQueue::queue`], from any context, and its function is run once for it by
-/// a worker thread of that queue; the function may sleep. Queueing it again before it runs joins
-/// the pending run, queueing it during the run makes it run once more (K3). It never runs twice
-/// at the same time, whatever queues it is put on (K2).
-///
-/// The data is shared: the function gets it through [`Running`], everybody else through
-/// [`data`](Work::data).
-#[repr(C)] // ITEM-FIRST
-pub struct Work<H: Host, T = ()> {
-    pub(crate) item: Item<H>,
-    func: fn(&Running<'_, H, T>, &mut TaskCx),
-    data: T,
-    _pinned: PhantomPinned,
-}
-
-// SAFETY: ITEM-STATE. `item` is shared by the protocol of this file; the data is only lent as `&T`.
-unsafe impl<H: Host, T: Sync> Sync for Work<H, T> {}
-// SAFETY: a `Work` that can be moved is idle (OWNED); then it is its data and some words.
-unsafe impl<H: Host, T: Send> Send for Work<H, T> {}
-
-impl<H: Host> Work<H> {
-    const_unless_loom! {
-        /// An idle item without data. `name` is for people: reports show it.
-        pub const fn new(name: &'static str, func: fn(&Running<'_, H, ()>, &mut TaskCx)) -> Self {
-            Self::with_data(name, (), func)
-        }
-    }
-}
-
-impl<H: Host, T> Work<H, T> {
-    const_unless_loom! {
-        /// An idle item that works on `data`.
-        pub const fn with_data(
-            name: &'static str,
-            data: T,
-            func: fn(&Running<'_, H, T>, &mut TaskCx),
-        ) -> Self {
-            Self {
-                item: Item {
-                    state: AtomicU32::new(State::IDLE.0),
-                    queue: AtomicPtr::new(ptr::null_mut()),
-                    runner: AtomicPtr::new(ptr::null_mut()),
-                    link: LinkedListLink::new(),
-                    ticket: UnsafeCell::new(0),
-                    release: UnsafeCell::new(None),
-                    call: call::<H, T>,
-                    name,
-                },
-                func,
-                data,
-                _pinned: PhantomPinned,
-            }
-        }
-    }
-
-    /// The name that it was made with.
-    pub const fn name(&self) -> &'static str {
-        self.item.name
-    }
-
-    /// What it works on.
-    pub const fn data(&self) -> &T {
-        &self.data
-    }
-
-    /// Whether it is on a queue. For reports: it may change at once.
-    pub fn is_pending(&self) -> bool {
-        self.item.state(Relaxed).pending()
-    }
-
-    /// Whether its function runs. For reports: it may change at once.
-    pub fn is_running(&self) -> bool {
-        self.item.state(Relaxed).running()
-    }
-}
-
-impl<H: Host, T> fmt::Debug for Work<H, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Work")
-            .field("name", &self.item.name)
-            .field("pending", &self.is_pending())
-            .field("running", &self.is_running())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Runs the function of the `Work` around `item`.
-///
-/// # Safety
-///
-/// RUN-OWNS: the caller is the worker that runs `item`, on `queue`; `item` is the start of a
-/// `Work<H, T>`.
-unsafe fn call<H: Host, T>(item: NonNull<Item<H>>, queue: &'static WorkQueue<H>, cx: &mut TaskCx) {
-    // SAFETY: ITEM-FIRST, and by RUN-OWNS the item stays as long as it runs.
-    let work = unsafe { item.cast::<Work<H, T>>().as_ref() };
-    // SAFETY: RUN-OWNS, by the caller's promise.
-    let running = unsafe { Running::new(work, queue) };
-    (work.func)(&running, cx);
-}
+/// Runs the function of the `Work` around an item. Safety: RUN-OWNS, ITEM-FIRST.
+pub(crate) type Call<H> = unsafe fn(NonNull<Item<H>>, &'static WorkQueue<H>, &mut TaskCx);
 
 /// The part of an item that does not depend on its data: what queues and workers know.
 #[repr(C)] // the state first: joining needs nothing else
@@ -170,13 +68,29 @@ pub(crate) struct Item<H: Host> {
     /// The reference that is held while it is busy. Written by the queuer that found it idle,
     /// used by whoever makes it idle again.
     release: UnsafeCell<Option<Release>>,
-    call: unsafe fn(NonNull<Item<H>>, &'static WorkQueue<H>, &mut TaskCx),
+    call: Call<H>,
     pub(crate) name: &'static str,
 }
 
 intrusive_adapter!(pub(crate) ItemAdapter<H> = UnsafeRef<Item<H>>: Item<H> { link => LinkedListLink } where H: Host);
 
 impl<H: Host> Item<H> {
+    const_unless_loom! {
+        /// An idle item. `call` runs the function of the `Work` that it is the start of.
+        pub(crate) const fn new(name: &'static str, call: Call<H>) -> Self {
+            Self {
+                state: AtomicU32::new(State::IDLE.0),
+                queue: AtomicPtr::new(ptr::null_mut()),
+                runner: AtomicPtr::new(ptr::null_mut()),
+                link: LinkedListLink::new(),
+                ticket: UnsafeCell::new(0),
+                release: UnsafeCell::new(None),
+                call,
+                name,
+            }
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn state(&self, order: Ordering) -> State {
         State(self.state.load(order))
@@ -224,6 +138,43 @@ impl<H: Host> Item<H> {
             Some(_) if mutant!(JoinWithoutRelease) => true,
             Some(new) => self.step(old, new, Ordering::Release).is_ok(),
             None => false,
+        }
+    }
+
+    /// Turns the item pending, if it is not: the caller is to put it where it waits, and holds the
+    /// lock of that place. Otherwise joins, or refuses.
+    ///
+    /// When the count of those who joined was full, it starts anew, and the old one is returned.
+    pub(crate) fn claim(&self, closed: bool) -> (Queued, u32) {
+        let mut old = self.state(Relaxed);
+        loop {
+            if old.pending() {
+                let (new, full) = match old.join() {
+                    Some(new) => (new, 0),
+                    None => (old.join_first(), old.joined()),
+                };
+                match self.step(old, new, Ordering::Release) {
+                    Ok(()) => return (Queued::Coalesced, full),
+                    Err(now) => old = now,
+                }
+                continue;
+            }
+            if old.disabled() {
+                return (Queued::Disabled, 0);
+            }
+            if closed {
+                return (Queued::Closed, 0);
+            }
+            // Acquire, too: the end of the last run was the end of the use of `release`.
+            let order = match mutant!(QueueWithoutAcquire) {
+                true => Ordering::Release,
+                false => AcqRel,
+            };
+            match self.step(old, old.queued(), order) {
+                Ok(()) if old.running() => return (Queued::WillRunAgain, 0),
+                Ok(()) => return (Queued::New, 0),
+                Err(now) => old = now,
+            }
         }
     }
 

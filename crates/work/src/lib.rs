@@ -8,20 +8,22 @@ extern crate alloc;
 mod cancel;
 mod flush;
 mod item;
+mod lists;
 mod mutant;
 mod owner;
 mod queue;
 mod report;
 mod running;
 mod state;
+mod work;
 mod worker;
 
 pub use flush::WouldDeadlock;
-pub use item::Work;
 pub use owner::{Release, Share};
 pub use queue::{Queued, WorkQueue};
 pub use report::{QueueReport, RunReport};
 pub use running::Running;
+pub use work::Work;
 
 /// A `const fn`, except in a loom model, whose atomics are not made at compile time.
 macro_rules! const_unless_loom {

@@ -9,7 +9,7 @@
 //! What a reference is to each kind of owner is here; when it changes hands is in
 //! [`crate::item`].
 
-use crate::item::Work;
+use crate::work::Work;
 use core::ptr::NonNull;
 use layercake_wait::Host;
 

@@ -1,7 +1,7 @@
 //! What a function is given of the item that it runs for.
 
-use crate::item::Work;
 use crate::queue::{Queued, WorkQueue};
+use crate::work::Work;
 use core::ops::Deref;
 use core::ptr::NonNull;
 use layercake_wait::Host;

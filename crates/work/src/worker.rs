@@ -1,11 +1,12 @@
 //! The worker: the loop that a thread of the host runs for a queue.
 //!
 //! What a worker takes from its queue, and how an item's run begins and ends, is in
-//! [`crate::queue`] and [`crate::item`].
+//! [`crate::lists`] and [`crate::item`].
 
 use crate::item::Item;
+use crate::lists::Next;
 use crate::mutant::mutant;
-use crate::queue::{Next, WorkQueue};
+use crate::queue::WorkQueue;
 use core::cell::{Cell, UnsafeCell};
 use core::pin::{Pin, pin};
 use core::ptr::{self, NonNull};

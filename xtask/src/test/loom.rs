@@ -63,10 +63,7 @@ fn build_command() -> Result<Option<Command>> {
     let mut any = false;
     for package in layers::PORTABLE {
         let targets = workspace::targets(&metadata, package, "test");
-        let models: Vec<_> = targets
-            .iter()
-            .filter(|(name, _)| name.starts_with("loom"))
-            .collect();
+        let models: Vec<_> = targets.iter().filter(|(name, _)| is_model(name)).collect();
         if !models.is_empty() {
             any = true;
             command.args(["--package", package]);
@@ -79,6 +76,7 @@ fn build_command() -> Result<Option<Command>> {
     command.args(["--no-run", "--release"]);
     command.env("CARGO_PROFILE_RELEASE_LTO", "off");
     command.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
+    command.env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only");
     command.env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true");
     command
         .arg("--target-dir")
@@ -114,6 +112,8 @@ fn list(binary: &Path) -> Result<Vec<String>> {
 fn check(model: &Model) -> Verdict {
     let mut command = Command::new(&model.binary);
     command.args([&model.test, "--exact"]).stdin(Stdio::null());
+    // A backtrace through loom says nothing, and would push what does off the report.
+    command.env("RUST_BACKTRACE", "0");
     let outcome = match session::run(command, &[], LIMIT) {
         Ok(outcome) => outcome,
         Err(error) => return Verdict::Fail(error.to_string()),
