@@ -8,6 +8,9 @@ use layercake_mem::{AddError, FRAME_SIZE, Frames, FreeError, Stats};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
+/// How long a history is; Miri is slow.
+const OPS: usize = if cfg!(miri) { 40 } else { 100 };
+
 type Small = Frames<Host, BitAlloc256>;
 
 fn add(frames: &Small, start: usize, end: usize) -> Result<(), AddError> {
@@ -21,7 +24,7 @@ fn free(frames: &Small, start: usize, count: usize) -> Result<(), FreeError> {
 }
 
 fn cases() -> u32 {
-    if cfg!(miri) { 4 } else { 500 }
+    if cfg!(miri) { 2 } else { 500 }
 }
 
 #[derive(Clone, Debug)]
@@ -49,7 +52,7 @@ proptest! {
     })]
 
     #[test]
-    fn does_what_a_map_of_frames_does(ops in proptest::collection::vec(op(), 0..100)) {
+    fn does_what_a_map_of_frames_does(ops in proptest::collection::vec(op(), 0..OPS)) {
         let frames = Small::new();
         let mut is_free: BTreeMap<usize, bool> = BTreeMap::new();
         let mut held: Vec<(usize, usize)> = Vec::new();

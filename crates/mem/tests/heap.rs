@@ -8,6 +8,9 @@ use proptest::prelude::*;
 use std::alloc::{GlobalAlloc, Layout};
 use std::sync::Arc;
 
+/// How long a history is; Miri is slow.
+const OPS: usize = if cfg!(miri) { 40 } else { 100 };
+
 const SIZE: usize = 1 << 16;
 
 /// A heap over memory of its own. `Heap` leaks nothing, so this does.
@@ -50,7 +53,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 fn cases() -> u32 {
-    if cfg!(miri) { 3 } else { 300 }
+    if cfg!(miri) { 2 } else { 300 }
 }
 
 proptest! {
@@ -61,7 +64,7 @@ proptest! {
     })]
 
     #[test]
-    fn pieces_keep_what_is_written_to_them(ops in proptest::collection::vec(op(), 0..100)) {
+    fn pieces_keep_what_is_written_to_them(ops in proptest::collection::vec(op(), 0..OPS)) {
         let heap = heap(SIZE);
         let mut pieces: Vec<Piece> = Vec::new();
         for (step, op) in ops.into_iter().enumerate() {

@@ -39,10 +39,11 @@ impl EntityRef {
         Self(unsafe { UnsafeRef::from_raw(entity) })
     }
 
-    /// The address of the entity, from which its owner finds what the entity is embedded in.
+    /// The pointer that the handle was made from, by which its owner finds what the entity is
+    /// embedded in (so make it from a pointer that may reach all of that).
     #[inline(always)]
     pub fn as_ptr(&self) -> *const Entity {
-        &raw const **self
+        UnsafeRef::into_raw(self.0.clone())
     }
 
     /// Whether this is the handle of `entity`.
@@ -249,26 +250,22 @@ impl Queues {
         self.waiting.front_mut().remove().map(EntityRef)
     }
 
-    /// Takes `e` out of where it hangs. `None` if it hangs nowhere, or on the queues of another.
+    /// Takes `e` out of where it hangs. False if it hangs nowhere, or on the queues of another.
     #[inline]
-    pub(crate) fn take(&mut self, e: &Entity) -> Option<EntityRef> {
+    pub(crate) fn take(&mut self, e: &EntityRef) -> bool {
         if !self.knows(e) || !e.links.is_linked() {
-            return None;
+            return false;
         }
         // SAFETY: ENT-HERE: the link of `e` is in use, and `note` wrote the shelf and the number
         // of these queues when it was put there; nobody else has this number.
         unsafe {
             match e.links.shelf.get() {
-                READY => self.ready.cursor_mut_from_ptr(e).remove().map(EntityRef),
-                WAITING => self.waiting.cursor_mut_from_ptr(e).remove().map(EntityRef),
-                shelf => {
-                    // ENT-LIVE: who put it there had a handle, which is given back now.
-                    let e = UnsafeRef::from_raw(e);
-                    self.rings[usize::from(shelf)].remove(&e);
-                    Some(EntityRef(e))
-                }
+                READY => drop(self.ready.cursor_mut_from_ptr(e.as_ptr()).remove()),
+                WAITING => drop(self.waiting.cursor_mut_from_ptr(e.as_ptr()).remove()),
+                shelf => self.rings[usize::from(shelf)].remove(&e.0),
             }
         }
+        true
     }
 
     /// The first entity on the ring `shelf` that `wanted` accepts, among the first `limit`.

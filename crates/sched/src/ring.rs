@@ -141,7 +141,7 @@ impl Ring {
     #[inline(always)]
     pub(crate) unsafe fn remove(&mut self, e: &UnsafeRef<Entity>) {
         // SAFETY: ENT-HERE, by the caller's promise.
-        unsafe { self.unlink(InRing::NEW.get_link(&raw const **e)) };
+        unsafe { self.unlink(InRing::NEW.get_link(UnsafeRef::into_raw(e.clone()))) };
     }
 
     /// # Safety

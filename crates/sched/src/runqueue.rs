@@ -152,11 +152,10 @@ impl RunQueue {
     /// run queue. O(1) for real time and the idle class, O(log n) for the fair class.
     ///
     /// What the fair class owes it is kept for when it is enqueued again, here or elsewhere.
-    pub fn dequeue(&mut self, e: &Entity, now: u64) -> Option<EntityRef> {
-        if self.is_current(e) {
+    pub fn dequeue(&mut self, e: &EntityRef, now: u64) -> Option<EntityRef> {
+        if self.is_current(e) || !self.queues.take(e) {
             return None;
         }
-        let taken = self.queues.take(e)?;
         if e.level.get() == FAIR {
             self.charge(now);
             self.fair.removed();
@@ -164,7 +163,7 @@ impl RunQueue {
         } else {
             self.unlisted(e.level.get());
         }
-        Some(taken)
+        Some(e.clone())
     }
 
     /// Decides who runs next and makes it the current one. `None`: there is nobody, the core idles.
@@ -400,7 +399,7 @@ impl RunQueue {
     ///
     /// One that waits goes behind its new equals. After this ask
     /// [`should_preempt`](Self::should_preempt). O(log n).
-    pub fn set_priority(&mut self, e: &Entity, priority: Priority, now: u64) -> bool {
+    pub fn set_priority(&mut self, e: &EntityRef, priority: Priority, now: u64) -> bool {
         if self.is_current(e) {
             let Some(current) = self.block_current(now) else {
                 return true;

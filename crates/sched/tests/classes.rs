@@ -198,3 +198,38 @@ fn an_idle_core_pulls_only_who_may_come() {
     assert!(pulled.is(&free) && !free.is_linked());
     assert!(busy.pull(CpuSet::one(1), 0).is_none() && busy.runnable() == 1);
 }
+
+#[test]
+fn what_comes_out_leads_to_its_owner() {
+    struct Thread {
+        id: u32,
+        entity: Entity,
+    }
+    let owner = |e: &EntityRef| {
+        let thread = e
+            .as_ptr()
+            .wrapping_byte_sub(std::mem::offset_of!(Thread, entity));
+        // SAFETY: ENT-LIVE: all entities of this test are those of leaked `Thread`s.
+        unsafe { (*thread.cast::<Thread>()).id }
+    };
+    let mut rq = RunQueue::new(SLICE);
+    for (id, p) in [Priority::fifo(1), Priority::NORMAL, Priority::Idle]
+        .into_iter()
+        .enumerate()
+    {
+        let thread: *const Thread = Box::leak(Box::new(Thread {
+            id: id as u32,
+            entity: Entity::new(p, CpuSet::ALL),
+        }));
+        // SAFETY: ENT-LIVE: it is leaked; ENT-LOCK: this test is one thread.
+        let e = unsafe { EntityRef::from_raw(&raw const (*thread).entity) };
+        rq.enqueue(e.clone(), 0, Enqueue::New);
+        let taken = rq.dequeue(&e, 0).unwrap();
+        rq.enqueue(taken, 0, Enqueue::Wake);
+        let pulled = rq.pull(CpuSet::ALL, 0).unwrap();
+        assert_eq!(owner(&pulled), id as u32);
+        rq.enqueue(pulled, 0, Enqueue::Migrate);
+        assert_eq!(owner(&rq.pick_next(0).unwrap()), id as u32);
+        assert_eq!(owner(&rq.block_current(0).unwrap()), id as u32);
+    }
+}

@@ -72,11 +72,10 @@ impl TimerRef {
         Self(unsafe { UnsafeRef::from_raw(timer) })
     }
 
-    /// The address of the timer, from which its owner finds what the timer is embedded in.
+    /// The pointer that the handle was made from, by which its owner finds what the timer is
+    /// embedded in (so make it from a pointer that may reach all of that).
     #[inline(always)]
     pub fn as_ptr(&self) -> *const Timer {
-        // The pointer that the handle was made of, which may reach beyond the timer; one made of
-        // a `&Timer` would not.
         UnsafeRef::into_raw(self.0.clone())
     }
 

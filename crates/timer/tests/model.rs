@@ -4,6 +4,9 @@ use layercake_timer::{Timer, TimerQueue, TimerRef};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
+/// How long a history is; Miri is slow.
+const OPS: usize = if cfg!(miri) { 40 } else { 200 };
+
 const TIMERS: usize = 30;
 
 #[derive(Clone, Debug)]
@@ -24,7 +27,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 fn cases() -> u32 {
-    if cfg!(miri) { 4 } else { 1000 }
+    if cfg!(miri) { 2 } else { 400 }
 }
 
 proptest! {
@@ -35,7 +38,7 @@ proptest! {
     })]
 
     #[test]
-    fn does_what_an_ordered_map_does(ops in proptest::collection::vec(op(), 0..200)) {
+    fn does_what_an_ordered_map_does(ops in proptest::collection::vec(op(), 0..OPS)) {
         let timers: Vec<_> = (0..TIMERS).map(|_| Timer::new(|_| ())).collect();
         // SAFETY: TMR-LIVE: `timers` outlives the queue; TMR-LOCK: one thread.
         let handle = |t: usize| unsafe { TimerRef::from_raw(&raw const timers[t]) };
