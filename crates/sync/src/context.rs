@@ -38,7 +38,17 @@ type Here = PhantomData<*mut ()>;
 
 /// The running thread's right to sleep.
 ///
-/// A thread's entry function gets `&mut TaskCx` and passes it on to whatever may block.
+/// A thread's entry function gets `&mut TaskCx` and passes it on to whatever may block. It
+/// cannot be given to another thread:
+///
+/// ```compile_fail,E0277
+/// # use layercake_sync::TaskCx;
+/// fn thread(cx: &mut TaskCx) {
+///     std::thread::scope(|scope| {
+///         scope.spawn(move || drop(cx)); // error: `*mut ()` cannot be sent between threads safely
+///     });
+/// }
+/// ```
 #[derive(Debug)]
 pub struct TaskCx {
     _here: Here,

@@ -18,7 +18,7 @@ use core::sync::atomic::Ordering;
 /// 2. From [`preempt_disable`](Cpu::preempt_disable) to the matching
 ///    [`preempt_enable`](Cpu::preempt_enable) no other thread that is given a
 ///    [`TaskCx`](crate::TaskCx) runs on this core, and the caller stays on it.
-/// 3. Both nest. All four are barriers for the compiler: no access to memory moves out from
+/// 3. Both nest, in the order that [`irq_restore`](Cpu::irq_restore) says. All four are barriers for the compiler: no access to memory moves out from
 ///    between a pair.
 pub unsafe trait Cpu: 'static {
     /// What [`irq_save`](Cpu::irq_save) found, to be put back exactly.
@@ -31,8 +31,10 @@ pub unsafe trait Cpu: 'static {
     ///
     /// # Safety
     ///
-    /// `state` came from the innermost [`irq_save`](Cpu::irq_save) on this core that has not been
-    /// restored yet.
+    /// `state` is of an [`irq_save`](Cpu::irq_save) of this core that has not been restored yet.
+    /// If that one found interrupts on, all later ones have been restored (or forgotten, and never
+    /// will be). If it found them masked there is nothing to put back, and others like it may
+    /// come before or after.
     unsafe fn irq_restore(state: Self::IrqState);
 
     /// Keeps the scheduler from giving this core to another thread. Nests.
@@ -48,9 +50,9 @@ pub unsafe trait Cpu: 'static {
 
     /// Waits until `*word != value`; returns what it then is. The load is an acquire.
     ///
-    /// A machine that can wait for a change of memory without spinning does so here (WFE on Arm).
-    /// The word is changed by a plain store (on Arm: one that clears the exclusive monitor, which
-    /// is an event for WFE; no SEV is needed or given).
+    /// A machine that can wait for a change of memory without spinning does so here. On Arm: load
+    /// the word by LDAXR, which arms the exclusive monitor, then WFE; the store that changes the
+    /// word clears the monitor, and that is the event. No SEV is needed, and none is given.
     fn wait_while_eq(word: &AtomicU32, value: u32) -> u32 {
         loop {
             let now = word.load(Ordering::Acquire);

@@ -4,14 +4,17 @@
 //! that ship. Not a public interface: it may change in any release.
 
 #[cfg(not(loom))]
-pub use core::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
-};
+pub use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, fence};
 
 #[cfg(loom)]
-pub use loom::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
-};
+pub use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, fence};
+
+/// Not on every target that the crates are for: nothing that ships in a lock uses it.
+#[cfg(all(not(loom), target_has_atomic = "64"))]
+pub use core::sync::atomic::AtomicU64;
+
+#[cfg(loom)]
+pub use loom::sync::atomic::AtomicU64;
 
 /// Tells the machine (or the model) that the caller spins.
 #[inline(always)]

@@ -17,8 +17,9 @@ use std::thread_local;
 pub struct StdCpu;
 
 struct Core {
-    /// How many `irq_save` have not been restored. More than none: masked.
-    masks: Cell<u32>,
+    masked: Cell<bool>,
+    /// How many `irq_save` have not been restored.
+    saves: Cell<u32>,
     preempt_off: Cell<u32>,
     in_handler: Cell<bool>,
     in_task: Cell<bool>,
@@ -41,7 +42,8 @@ static CORES: Word = Word::new(0);
 thread_local! {
     static CORE: Core = const {
         Core {
-            masks: Cell::new(0),
+            masked: Cell::new(false),
+            saves: Cell::new(0),
             preempt_off: Cell::new(0),
             in_handler: Cell::new(false),
             in_task: Cell::new(false),
@@ -54,21 +56,26 @@ thread_local! {
 // SAFETY: CPU-MASK. A thread is a core: nothing else runs on it, except what `interrupt` runs,
 // and that asserts that the mask is open. The counts are the thread's own and nest.
 unsafe impl Cpu for StdCpu {
-    /// The depth that `irq_save` found: to assert that restores come in order.
-    type IrqState = u32;
+    /// Whether interrupts were masked.
+    type IrqState = bool;
 
-    fn irq_save() -> u32 {
-        CORE.with(|core| core.masks.replace(core.masks.get() + 1))
+    fn irq_save() -> bool {
+        CORE.with(|core| {
+            core.saves.set(core.saves.get() + 1);
+            core.masked.replace(true)
+        })
     }
 
-    unsafe fn irq_restore(state: u32) {
+    unsafe fn irq_restore(was_masked: bool) {
         CORE.with(|core| {
-            let found = core.masks.replace(state);
-            assert_eq!(
-                found,
-                state + 1,
-                "interrupt masks are restored out of order"
+            let left = core.saves.get().checked_sub(1);
+            core.saves
+                .set(left.expect("interrupts are restored more often than saved"));
+            assert!(
+                was_masked || left == Some(0),
+                "interrupts are unmasked under somebody who masked them"
             );
+            core.masked.set(was_masked);
         });
     }
 
@@ -85,7 +92,7 @@ unsafe impl Cpu for StdCpu {
                     .expect("preemption is enabled more often than disabled"),
             );
             assert!(
-                depth > 1 || core.masks.get() == 0,
+                depth > 1 || !core.masked.get(),
                 "preemption is enabled with interrupts masked: no thread could be switched to"
             );
         });
@@ -110,7 +117,7 @@ unsafe impl Cpu for StdCpu {
         CORE.with(|core| {
             if core.in_handler.get() {
                 Err(WhyNot::InHandler)
-            } else if core.masks.get() > 0 {
+            } else if core.masked.get() {
                 Err(WhyNot::IrqsMasked)
             } else if core.preempt_off.get() > 0 {
                 Err(WhyNot::PreemptOff(core.preempt_off.get()))
@@ -172,17 +179,17 @@ pub fn task<R>(f: impl FnOnce(&mut TaskCx) -> R) -> R {
 /// If interrupts are masked.
 pub fn interrupt<R>(f: impl FnOnce(IrqCx<'_>) -> R + Send) -> R {
     /// Opens the mask at the end, also when the handler panics.
-    struct End<'a>(&'a Cell<u32>);
+    struct End<'a>(&'a Cell<bool>);
     impl Drop for End<'_> {
         fn drop(&mut self) {
-            self.0.set(0);
+            self.0.set(false);
         }
     }
     CORE.with(|core| {
-        assert_eq!(core.masks.get(), 0, "interrupts are masked");
+        assert!(!core.masked.get(), "interrupts are masked");
         let _end = enter(&core.in_handler, "a handler is running already");
-        core.masks.set(1);
-        let _open = End(&core.masks);
+        core.masked.set(true);
+        let _open = End(&core.masked);
         // SAFETY: CX-IRQ: interrupts are masked until `f` has returned.
         f(unsafe { IrqCx::new() })
     })
@@ -190,7 +197,7 @@ pub fn interrupt<R>(f: impl FnOnce(IrqCx<'_>) -> R + Send) -> R {
 
 /// Whether the calling thread plays a core with interrupts masked.
 pub fn irqs_masked() -> bool {
-    CORE.with(|core| core.masks.get() > 0)
+    CORE.with(|core| core.masked.get())
 }
 
 /// How often preemption is off on the core that the calling thread plays.

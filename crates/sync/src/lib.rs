@@ -15,15 +15,29 @@ pub mod host;
 pub mod mask;
 #[cfg(loom)]
 pub mod model;
+pub mod once;
+pub mod percpu;
+pub mod phase;
 pub mod queued;
 pub mod raw;
+pub mod rw;
 pub mod section;
+pub mod seq;
 pub mod spin;
 pub mod ticket;
 
 pub use context::{Atomic, IrqCx, Masked, Pinned, TaskAtomic, TaskCx};
 pub use cpu::{Cpu, CpuId};
 pub use mask::{IrqOff, Mask, NoMask, PreemptOff};
+pub use once::{Lazy, Once};
+pub use percpu::PerCpu;
 pub use raw::RawLock;
+pub use rw::{ReadGuard, RwSpinLock, WriteGuard};
 pub use section::{irq_off, preempt_off};
+pub use seq::SeqLock;
 pub use spin::{SpinGuard, SpinLock};
+
+/// The page of the book: its examples are compiled here.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/contexts.md")]
+mod book {}

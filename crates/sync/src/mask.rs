@@ -33,7 +33,8 @@ pub unsafe trait Mask: 'static {
     ///
     /// # Safety
     ///
-    /// `state` came from the innermost `enter` on this core that has not been left yet.
+    /// `state` is of an `enter` of this core that has not been left yet, in an order that
+    /// [`Cpu::irq_restore`] allows: so a guard goes before what its token was lent by.
     unsafe fn leave(state: Self::State);
 
     /// The token for what may be done inside.
@@ -95,7 +96,8 @@ unsafe impl<C: Cpu> Mask for IrqOff<C> {
 
     #[inline(always)]
     unsafe fn leave(state: C::IrqState) {
-        // SAFETY: CPU-MASK; the caller pairs it with `enter`.
+        // SAFETY: CPU-MASK; the caller pairs it with `enter`. Who begins to mask used up a token
+        // that comes back after this (CX-ATOMIC), so the others have gone.
         unsafe { C::irq_restore(state) }
     }
 

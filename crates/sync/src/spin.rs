@@ -193,7 +193,19 @@ impl<T: ?Sized, R: RawLock> Inner<T, R> {
     }
 }
 
+#[must_use = "the lock is given back when the guard is dropped"]
 /// The right to the data of a [`SpinLock`]; gives the lock back when dropped.
+///
+/// It belongs to the core that took the lock:
+///
+/// ```compile_fail,E0277
+/// # use layercake_sync::{PreemptOff, SpinGuard, host::StdCpu};
+/// fn thread(guard: SpinGuard<'_, u32, PreemptOff<StdCpu>>) {
+///     std::thread::scope(|scope| {
+///         scope.spawn(move || drop(guard)); // error: `*mut ()` cannot be sent
+///     });
+/// }
+/// ```
 pub struct SpinGuard<'a, T: ?Sized, M: Mask, R: RawLock = DefaultRaw> {
     lock: &'a Inner<T, R>,
     state: M::State,

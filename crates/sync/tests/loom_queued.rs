@@ -173,9 +173,10 @@ fn mutant_relaxed_free() {
     models::exclusion::<Mutant<RELAXED_FREE>>(2, 1, 3);
 }
 
-// The waiter that is forgotten spins for ever: loom calls that too many branches.
+// The waiter that is forgotten spins for ever, or its link is stored into a node that has gone:
+// loom calls the one too many branches and trips over the other.
 #[test]
-#[should_panic(expected = "exceeded maximum number of branches")]
+#[should_panic]
 fn mutant_lost_successor() {
     models::exclusion::<Mutant<LOST_SUCCESSOR>>(3, 1, 2);
 }

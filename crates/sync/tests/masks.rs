@@ -67,6 +67,10 @@ fn inside_a_masked_section_guards_go_in_any_order() {
         let first = b.lock(masks);
         let second = c.lock_masked(masks);
         drop(first);
+        let third = b.lock(masks);
+        drop(second);
+        let second = c.lock(masks);
+        drop(third);
         assert!(irqs_masked(), "the second is held");
         drop(second);
         assert!(irqs_masked(), "the outer is held");

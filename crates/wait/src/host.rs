@@ -1,13 +1,16 @@
 //! What waiting needs of the kernel below it: four things and a core to mask.
 //!
 //! No queue and no protocol belongs here. The hosts that come with the crate are in the files of
-//! this module: `std` threads for tests on a workstation, loom's for models.
+//! this module: `std` threads for tests on a workstation, loom's for models, and one whose every
+//! decision comes from a seed.
 
 use crate::time::Instant;
 use layercake_sync::{Cpu, TaskCx};
 
 #[cfg(loom)]
 pub mod loom;
+#[cfg(all(feature = "seeded-host", not(loom)))]
+pub mod seeded;
 #[cfg(all(feature = "std-host", not(loom)))]
 pub mod std;
 

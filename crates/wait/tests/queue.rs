@@ -86,7 +86,8 @@ fn w4_exclusive_waiters_wake_in_order() {
 #[test]
 fn w4_every_wake_reaches_shared_waiters() {
     let (queue, rounds) = (Arc::new(Queue::new("q")), Arc::new(AtomicUsize::new(0)));
-    let watchers: Vec<_> = (0..20)
+    let n = if cfg!(miri) { 4 } else { 20 };
+    let watchers: Vec<_> = (0..n)
         .map(|_| {
             let (queue, rounds) = (queue.clone(), rounds.clone());
             spawn(move |cx| {
@@ -94,7 +95,7 @@ fn w4_every_wake_reaches_shared_waiters() {
             })
         })
         .collect();
-    until_waiting(&queue, 20);
+    until_waiting(&queue, n);
     rounds.store(1, Ordering::Release);
     assert!(!queue.wake_one(), "no exclusive waiter was there");
     watchers.into_iter().for_each(|t| t.join().unwrap());
@@ -103,30 +104,31 @@ fn w4_every_wake_reaches_shared_waiters() {
 #[test]
 fn wake_all_wakes_more_than_a_batch() {
     let queue = Arc::new(Queue::new("q"));
-    let threads: Vec<_> = (0..40)
+    let n = if cfg!(miri) { 18 } else { 40 };
+    let threads: Vec<_> = (0..n)
         .map(|_| {
             let queue = queue.clone();
             spawn(move |cx| queue.wait_once(cx))
         })
         .collect();
-    until_waiting(&queue, 40);
-    assert_eq!(queue.wake_all(), 40);
+    until_waiting(&queue, n);
+    assert_eq!(queue.wake_all(), n);
     threads.into_iter().for_each(|t| t.join().unwrap());
 }
 
 #[test]
 fn wake_n_wakes_n() {
     let queue = Arc::new(Queue::new("q"));
-    let threads: Vec<_> = (0..20)
+    let threads: Vec<_> = (0..5)
         .map(|_| {
             let queue = queue.clone();
             spawn(move |cx| queue.wait_once(cx))
         })
         .collect();
-    until_waiting(&queue, 20);
-    assert_eq!(queue.wake_n(18), 18);
+    until_waiting(&queue, 5);
+    assert_eq!(queue.wake_n(3), 3);
     until_waiting(&queue, 2);
-    assert_eq!(queue.wake_n(18), 2);
+    assert_eq!(queue.wake_n(3), 2);
     threads.into_iter().for_each(|t| t.join().unwrap());
 }
 
@@ -261,7 +263,7 @@ fn one_right_to_sleep_a_thread() {
 /// Everybody produces and consumes: no item is lost and nobody is left behind.
 #[test]
 fn items_pass_from_thread_to_thread() {
-    let rounds = if cfg!(miri) { 20 } else { 20_000 };
+    let rounds = if cfg!(miri) { 5 } else { 20_000 };
     let (queue, items) = (Arc::new(Queue::new("q")), Arc::new(AtomicUsize::new(0)));
     let take = |items: &AtomicUsize| {
         items

@@ -10,6 +10,7 @@
 
 mod lecture;
 mod mutants;
+mod primitives;
 mod queue;
 
 use std::io::Read;

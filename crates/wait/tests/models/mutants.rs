@@ -58,3 +58,23 @@ fn state_before_handle() {
 fn deadline_ignores_wake() {
     rejected("DeadlineIgnoresWake", "queue::w9_one_winner");
 }
+
+#[test]
+fn unlock_without_wake() {
+    rejected("UnlockWithoutWake", "primitives::mutex_excludes_2");
+}
+
+/// A condition variable that gives the lock back first: attempt 1 again.
+#[test]
+fn unlock_then_enqueue() {
+    rejected("UnlockThenEnqueue", "primitives::condvar_does_not_lose");
+}
+
+/// wait_any back on the queues before it looked: a wake-one that it has no use for is forgotten.
+#[test]
+fn prepare_before_look() {
+    rejected(
+        "PrepareBeforeLook",
+        "primitives::wait_any_hands_on_what_it_did_not_use",
+    );
+}

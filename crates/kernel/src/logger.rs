@@ -1,0 +1,43 @@
+//! The `log` crate's messages, on the console, with the time and the core.
+
+use crate::{config, cpu, kprintln, time};
+use log::{LevelFilter, Log, Metadata, Record};
+
+struct Logger;
+
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= log::max_level()
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let micros = time::now().as_nanos() / 1000;
+        kprintln!(
+            "[{:5}.{:06}] cpu{} {:5} {}",
+            micros / 1_000_000,
+            micros % 1_000_000,
+            cpu::current(),
+            record.level(),
+            record.args()
+        );
+    }
+
+    fn flush(&self) {
+        crate::console::flush();
+    }
+}
+
+/// Takes over the log. Called once.
+pub(crate) fn init() {
+    // It fails only if somebody took the log over before; then that one stays.
+    let _ = log::set_logger(&Logger);
+    log::set_max_level(config::LOG_LEVEL);
+}
+
+/// Which messages are shown from now on. From any context. O(1).
+pub fn set_level(level: LevelFilter) {
+    log::set_max_level(level);
+}

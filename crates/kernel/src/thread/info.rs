@@ -1,0 +1,95 @@
+//! What can be seen of the threads from outside.
+
+use super::{ALIVE, EXITING, Name, Priority, Thread, table};
+use crate::{cpu, run_queue};
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
+use core::time::Duration;
+
+/// What a thread is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It has a core.
+    Running,
+    /// It waits for a core.
+    Ready,
+    /// It waits for something to happen.
+    Blocked,
+    /// It is a core's idle thread, and the core has something else to run.
+    Idle,
+    /// It is about to end.
+    Exiting,
+}
+
+/// A thread as it was a moment ago.
+#[derive(Debug, Clone)]
+pub struct ThreadInfo {
+    /// Its number.
+    pub id: u32,
+    /// Its name.
+    pub name: Name,
+    /// What it was doing.
+    pub state: State,
+    /// The core that it ran on, now or last.
+    pub core: usize,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// How long it has run.
+    pub run_time: Duration,
+    /// How many times it was given a core.
+    pub switches: u64,
+    /// What it waits on, if it is blocked.
+    pub waits_on: Option<&'static str>,
+}
+
+/// All threads that live, in the order of their numbers. From threads only: it allocates.
+/// O(threads).
+pub fn snapshot() -> Vec<ThreadInfo> {
+    let mut list = Vec::new();
+    for thread in table::all() {
+        if let Some(info) = look_at(thread) {
+            list.push(info);
+        }
+    }
+    list
+}
+
+/// Calls `f` with each thread of a [`snapshot`].
+pub fn for_each(mut f: impl FnMut(&ThreadInfo)) {
+    snapshot().iter().for_each(&mut f);
+}
+
+fn look_at(thread: &'static Thread) -> Option<ThreadInfo> {
+    let life = thread.life.load(Ordering::Acquire);
+    if life != ALIVE && life != EXITING {
+        return None;
+    }
+    let core = thread.core.load(Ordering::Relaxed);
+    if thread.is_idle() && cpu::online_mask() & (1 << core) == 0 {
+        return None;
+    }
+    let running = core::ptr::eq(cpu::core(core).current.load(Ordering::Relaxed), thread);
+    let parked = thread.permit.load(Ordering::Relaxed) == run_queue::PARKED;
+    let state = match () {
+        () if running => State::Running,
+        () if life == EXITING => State::Exiting,
+        () if thread.is_idle() => State::Idle,
+        () if parked => State::Blocked,
+        () => State::Ready,
+    };
+    let seen = run_queue::look_at(thread);
+    Some(ThreadInfo {
+        id: thread.id(),
+        name: thread.name(),
+        state,
+        core,
+        priority: seen.priority,
+        run_time: Duration::from_nanos(seen.run_time),
+        switches: seen.switches,
+        waits_on: if state == State::Blocked {
+            thread.blocked_on()
+        } else {
+            None
+        },
+    })
+}

@@ -1,0 +1,312 @@
+//! Threads: what the kernel keeps for each, and how they are made, ended and joined.
+//!
+//! Which thread runs where and when is decided in `run_queue`.
+//!
+//! A [`Thread`] is never freed, only reused for another: so a handle that came too late (a wake
+//! for a thread that has gone) reaches some thread, and is a spurious permit at worst.
+
+mod info;
+mod join;
+mod spawn;
+mod stack;
+mod table;
+
+pub use info::{State, ThreadInfo, for_each, snapshot};
+pub use join::JoinHandle;
+pub use layercake_sched::{CpuSet, Nice, Priority, Realtime};
+pub use spawn::{Builder, SpawnError, exit, spawn};
+pub use table::MAX_THREADS;
+
+pub(crate) use spawn::{Closure, after_end_of};
+pub(crate) use stack::Stack;
+pub(crate) use table::{owner_of_stack, reap};
+
+use crate::sync::TaskCx;
+use crate::{IrqSpinLock, WaitQueue, run_queue};
+use alloc::boxed::Box;
+use core::cell::{Cell, UnsafeCell};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use layercake_arch_arm64::core_block;
+use layercake_sched::Entity;
+use layercake_timer::Timer;
+
+/// The most bytes of a thread's name; a longer one is cut.
+pub const NAME_LEN: usize = 24;
+
+/// A thread's name.
+pub type Name = heapless::String<NAME_LEN>;
+
+/// What the kernel keeps for a thread.
+#[repr(C)]
+pub struct Thread {
+    /// For the policy. First, so that the address of one is the address of the other.
+    pub(crate) entity: UnsafeCell<Entity>,
+    /// Priority and affinity once more, for those who must not wait for a run queue's lock.
+    policy: AtomicU32,
+    /// How many times preemption is off. Changed by the thread itself alone.
+    pub(crate) preempt_count: AtomicU32,
+    /// Whether another thread should run. Set and cleared on the core that the thread runs on.
+    pub(crate) need_resched: AtomicBool,
+    /// RUNNING, NOTIFIED or PARKED: see `run_queue`.
+    pub(crate) permit: AtomicU8,
+    /// The core that it runs on or ran on last. Changed by whoever makes it runnable.
+    pub(crate) core: AtomicUsize,
+    /// Where its stack was left, while it does not run.
+    pub(crate) saved_sp: Cell<usize>,
+    /// Its number. Set when it is spawned.
+    id: AtomicU32,
+    /// FREE, ALIVE, EXITING or GONE.
+    life: AtomicU8,
+    /// What keeps it from being reused: itself while it lives, and its join handle.
+    owners: AtomicU8,
+    /// Who waits for its end.
+    joiners: WaitQueue,
+    /// The deadline of its park.
+    pub(crate) timer: Timer,
+    /// The core whose queue `timer` was put on, or `NO_CORE`. Touched by the thread itself only.
+    pub(crate) timer_core: AtomicUsize,
+    /// How many times it was woken.
+    pub(crate) wakes: AtomicU64,
+    /// Name, stack and closure: changed when it is spawned and when it ends.
+    own: IrqSpinLock<Own>,
+    /// What it is blocked on: a static string's address and length, 0 for nothing. The length is
+    /// written 0 first and last of all, and read before and after the address.
+    blocked_on: (AtomicUsize, AtomicUsize),
+    /// The next on the list of free threads, + 1; 0 ends it. Under the table's lock.
+    next_free: AtomicU32,
+}
+
+/// What of a thread needs a lock.
+struct Own {
+    name: Name,
+    stack: Option<Stack>,
+    closure: Option<Box<Closure>>,
+}
+
+/// No core's number.
+pub(crate) const NO_CORE: usize = usize::MAX;
+
+/// `life`: on the list of free threads.
+const FREE: u8 = 0;
+/// `life`: spawned and not yet ended.
+const ALIVE: u8 = 1;
+/// `life`: about to leave its stack for ever.
+const EXITING: u8 = 2;
+/// `life`: ended and off its stack.
+const GONE: u8 = 3;
+
+// SAFETY: THREAD-OWN. The entity and `saved_sp` are touched under the lock of the run queue that
+// the thread is on (ENT-LOCK of the policy); the timer under the lock of its queue; everything
+// else is atomic or has a lock.
+unsafe impl Sync for Thread {}
+// SAFETY: as above; nothing in it is bound to the core that made it.
+unsafe impl Send for Thread {}
+
+impl core::fmt::Debug for Thread {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Thread")
+            .field("id", &self.id())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Thread {
+    const fn new(priority: Priority, affinity: CpuSet, life: u8, core: usize, id: u32) -> Self {
+        Self {
+            entity: UnsafeCell::new(Entity::new(priority, affinity)),
+            policy: AtomicU32::new(encode(priority, affinity)),
+            preempt_count: AtomicU32::new(0),
+            need_resched: AtomicBool::new(false),
+            permit: AtomicU8::new(run_queue::RUNNING),
+            core: AtomicUsize::new(core),
+            saved_sp: Cell::new(0),
+            id: AtomicU32::new(id),
+            life: AtomicU8::new(life),
+            owners: AtomicU8::new(1),
+            joiners: WaitQueue::new("join"),
+            timer: Timer::new(crate::time::wake_parked),
+            timer_core: AtomicUsize::new(NO_CORE),
+            wakes: AtomicU64::new(0),
+            own: IrqSpinLock::new(Own {
+                name: Name::new(),
+                stack: None,
+                closure: None,
+            }),
+            blocked_on: (AtomicUsize::new(0), AtomicUsize::new(0)),
+            next_free: AtomicU32::new(0),
+        }
+    }
+
+    /// The thread that core `core` runs when there is no other: its boot context. On no run
+    /// queue, ever.
+    pub(crate) const fn idle(core: usize) -> Self {
+        Self::new(Priority::Idle, CpuSet::one(core), ALIVE, core, core as u32)
+    }
+
+    /// Its number, which is not another's before it has been reaped.
+    pub fn id(&self) -> u32 {
+        self.id.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is a core's idle thread.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        (self.id() as usize) < crate::cpu::MAX
+    }
+
+    /// Its name.
+    pub fn name(&self) -> Name {
+        if self.is_idle() {
+            let mut name = Name::new();
+            let _ = core::fmt::write(&mut name, format_args!("idle/{}", self.id()));
+            return name;
+        }
+        // SAFETY: CX-ATOMIC: nothing sleeps while the name is copied.
+        self.own
+            .lock(unsafe { crate::Atomic::assume() })
+            .name
+            .clone()
+    }
+
+    /// [`name`](Self::name) without waiting for the lock: for a machine that stops.
+    pub(crate) fn try_name(&self) -> Option<Name> {
+        if self.is_idle() {
+            return Some(self.name());
+        }
+        // SAFETY: CX-ATOMIC: nothing sleeps while the name is copied.
+        Some(
+            self.own
+                .try_lock(unsafe { crate::Atomic::assume() })?
+                .name
+                .clone(),
+        )
+    }
+
+    /// How urgent it is.
+    #[inline]
+    pub(crate) fn priority(&self) -> Priority {
+        decode(self.policy.load(Ordering::Relaxed)).0
+    }
+
+    /// The cores that it may run on.
+    #[inline]
+    pub(crate) fn allowed(&self) -> CpuSet {
+        decode(self.policy.load(Ordering::Relaxed)).1
+    }
+
+    fn set_policy(&self, priority: Priority, affinity: CpuSet) {
+        self.policy
+            .store(encode(priority, affinity), Ordering::Relaxed);
+    }
+
+    /// Whether it is about to leave its stack for ever.
+    #[inline]
+    pub(crate) fn is_exiting(&self) -> bool {
+        self.life.load(Ordering::Relaxed) == EXITING
+    }
+
+    /// The mapped part of its stack.
+    pub(crate) fn stack_range(&self) -> Option<core::ops::Range<usize>> {
+        if self.is_idle() {
+            return Some(layercake_arch_arm64::layout::boot_stack(self.id() as usize));
+        }
+        // SAFETY: CX-ATOMIC: nothing sleeps while the range is copied.
+        let own = self.own.lock(unsafe { crate::Atomic::assume() });
+        own.stack.as_ref().map(Stack::range)
+    }
+
+    /// [`stack_range`](Self::stack_range) without waiting for the lock: for a machine that stops.
+    pub(crate) fn try_stack_range(&self) -> Option<core::ops::Range<usize>> {
+        if self.is_idle() {
+            return self.stack_range();
+        }
+        // SAFETY: CX-ATOMIC: nothing sleeps while the range is copied.
+        let own = self.own.try_lock(unsafe { crate::Atomic::assume() })?;
+        own.stack.as_ref().map(Stack::range)
+    }
+
+    /// Notes what it is about to wait on. Called by the thread itself.
+    #[inline]
+    pub(crate) fn set_blocked_on(&self, what: &'static str) {
+        let (address, len) = (&self.blocked_on.0, &self.blocked_on.1);
+        if address.load(Ordering::Relaxed) == what.as_ptr() as usize {
+            return;
+        }
+        len.store(0, Ordering::Release);
+        address.store(what.as_ptr() as usize, Ordering::Release);
+        len.store(what.len(), Ordering::Release);
+    }
+
+    /// Forgets what the thread that was here before waited on: the address too, or the new one
+    /// would take waiting on the same thing for nothing new.
+    fn forget_blocked_on(&self) {
+        self.blocked_on.1.store(0, Ordering::Release);
+        self.blocked_on.0.store(0, Ordering::Release);
+    }
+
+    /// What it waited on last.
+    pub(crate) fn blocked_on(&self) -> Option<&'static str> {
+        let (address, len) = (&self.blocked_on.0, &self.blocked_on.1);
+        let before = len.load(Ordering::Acquire);
+        let at = address.load(Ordering::Acquire) as *const u8;
+        if before == 0 || len.load(Ordering::Acquire) != before {
+            return None;
+        }
+        // SAFETY: BLOCKED-ON: both halves are of one static string: the length is 0 whenever the
+        // address changes, and was the same before and after the address was read.
+        let bytes = unsafe { core::slice::from_raw_parts(at, before) };
+        core::str::from_utf8(bytes).ok()
+    }
+}
+
+/// Every core that there can be.
+pub(crate) const ALL_CORES: CpuSet = CpuSet::first(crate::cpu::MAX);
+
+/// Priority and affinity in one word: affinity, rank, class.
+const fn encode(priority: Priority, affinity: CpuSet) -> u32 {
+    let policy = match priority {
+        Priority::RealTime(rt) if rt.is_round_robin() => rt.priority() as u32,
+        Priority::RealTime(rt) => 1 << 8 | rt.priority() as u32,
+        Priority::Fair(nice) => 2 << 8 | nice.get() as u8 as u32,
+        Priority::Idle => 3 << 8,
+    };
+    policy << 8 | affinity.bits() as u32 & 0xff
+}
+
+const fn decode(word: u32) -> (Priority, CpuSet) {
+    let rank = (word >> 8) as u8;
+    let priority = match word >> 16 {
+        0 => Priority::round_robin(rank),
+        1 => Priority::fifo(rank),
+        2 => Priority::fair(rank as i8),
+        _ => Priority::Idle,
+    };
+    (priority, CpuSet::from_bits((word & 0xff) as u64))
+}
+
+/// The running thread.
+#[inline(always)]
+pub(crate) fn current() -> &'static Thread {
+    let thread = core_block::current().cast::<Thread>();
+    debug_assert!(!thread.is_null());
+    // SAFETY: CURRENT: SP_EL0 holds what the context switch wrote, a thread that is never freed.
+    unsafe { &*thread }
+}
+
+/// The running thread, or none before the first thread.
+pub(crate) fn try_current() -> Option<&'static Thread> {
+    // SAFETY: CURRENT, as in `current`.
+    unsafe { core_block::current().cast::<Thread>().as_ref() }
+}
+
+/// The number of the running thread. From any context; in an interrupt handler it is the
+/// interrupted thread's. O(1).
+pub fn current_id() -> u32 {
+    current().id()
+}
+
+/// Lets another thread of equal priority run, if there is one. O(log n) in the fair class, O(1)
+/// in the real-time class.
+pub fn yield_now(_cx: &mut TaskCx) {
+    run_queue::yield_now();
+}

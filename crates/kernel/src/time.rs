@@ -1,0 +1,159 @@
+//! Time: what it is, and being woken at one.
+//!
+//! Each core has a queue of deadlines and a timer that is set to the earliest of them or to the
+//! end of the running thread's turn, whichever comes first. There is no tick.
+
+use crate::cpu::{self, Core, Counts};
+use crate::platform::{self, IrqId};
+use crate::sync::{Atomic, TaskCx};
+use crate::thread::{NO_CORE, Thread};
+use crate::{Host, run_queue};
+use core::mem::offset_of;
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+use layercake_arch_arm64::counter;
+use layercake_timer::TimerRef;
+pub use layercake_wait::Instant;
+
+/// Ticks of the counter to ns: `ticks * TO_NS >> SHIFT`.
+static TO_NS: AtomicU64 = AtomicU64::new(0);
+/// Nanoseconds to ticks: `ns * TO_TICKS >> SHIFT`.
+static TO_TICKS: AtomicU64 = AtomicU64::new(0);
+/// With a frequency of 1 MHz to 4 GHz both factors fit 64 bits, and the error of a factor is less
+/// than 2^-32 of it: 0.1 s in ten years.
+const SHIFT: u32 = 32;
+
+/// Reads how fast the counter is. Called once, before anybody asks for the time.
+pub(crate) fn init() {
+    let hz = u128::from(counter::frequency().max(1));
+    let ns = 1_000_000_000_u128;
+    TO_NS.store(((ns << SHIFT) / hz) as u64, Ordering::Relaxed);
+    // Rounded up, so that a deadline is never early.
+    TO_TICKS.store(((hz << SHIFT) / ns + 1) as u64, Ordering::Relaxed);
+}
+
+/// The time since the machine was switched on. From any context. O(1).
+#[inline]
+pub fn now() -> Instant {
+    Instant::from_nanos(now_ns())
+}
+
+/// [`now`] in ns.
+#[inline]
+pub(crate) fn now_ns() -> u64 {
+    let ticks = u128::from(counter::now());
+    ((ticks * u128::from(TO_NS.load(Ordering::Relaxed))) >> SHIFT) as u64
+}
+
+/// Blocks the calling thread for `duration` at the least.
+pub fn sleep(cx: &mut TaskCx, duration: Duration) {
+    layercake_wait::sleep::<Host>(cx, duration);
+}
+
+/// Blocks the calling thread until `deadline` has come; not at all if it has passed.
+pub fn sleep_until(cx: &mut TaskCx, deadline: Instant) {
+    layercake_wait::sleep_until::<Host>(cx, deadline);
+}
+
+/// Waits for `duration` without sleeping. For devices, and for a machine that stops.
+pub fn spin_for(duration: Duration) {
+    let end = now_ns().saturating_add(duration.as_nanos() as u64);
+    while now_ns() < end {
+        core::hint::spin_loop();
+    }
+}
+
+/// Lets the timer's interrupt through on the calling core.
+pub(crate) fn init_core() {
+    counter::stop();
+    platform::get().enable(IrqId(counter::PPI));
+}
+
+/// Sees to it that this core's timer comes at `ns` or before. Interrupts are masked; `core` is the
+/// calling core.
+#[inline]
+pub(crate) fn at_least_by(core: &Core, ns: u64) {
+    if ns < core.programmed.load(Ordering::Relaxed) {
+        core.programmed.store(ns, Ordering::Relaxed);
+        let ticks = (u128::from(ns) * u128::from(TO_TICKS.load(Ordering::Relaxed))) >> SHIFT;
+        counter::set_deadline(u64::try_from(ticks).unwrap_or(u64::MAX) + 1);
+    }
+}
+
+/// Arms `thread`'s own timer on this core. False: the deadline has passed, and nothing is armed.
+/// Called by the thread.
+pub(crate) fn arm_park(thread: &'static Thread, deadline: Instant) -> bool {
+    let deadline = deadline.as_nanos();
+    if deadline <= now_ns() {
+        return false;
+    }
+    let state = layercake_arch_arm64::irq::save();
+    let core = cpu::this();
+    // SAFETY: CX-MASKED: interrupts are masked and nothing sleeps until they are restored.
+    let cx = unsafe { Atomic::assume() };
+    let mut timers = core.timers.lock(cx);
+    thread.timer_core.store(core.id(), Ordering::Relaxed);
+    // SAFETY: TMR-LIVE: threads are never freed or moved. TMR-LOCK: the timer is this thread's own,
+    // and on this queue, under whose lock it is touched, until `disarm_park` has asked for it.
+    let timer = unsafe { TimerRef::from_raw(&raw const thread.timer) };
+    timers.arm(timer, deadline);
+    drop(timers);
+    at_least_by(core, deadline);
+    // SAFETY: IRQ-NEST: `state` is from above.
+    unsafe { layercake_arch_arm64::irq::restore(state) };
+    true
+}
+
+/// Takes `thread`'s own timer off the queue that it is on, if it has not expired.
+pub(crate) fn disarm_park(thread: &'static Thread) {
+    let core = thread.timer_core.load(Ordering::Relaxed);
+    if core == NO_CORE {
+        return;
+    }
+    // SAFETY: CX-ATOMIC: nothing sleeps while the queue is held.
+    let mut timers = cpu::core(core).timers.lock(unsafe { Atomic::assume() });
+    timers.cancel(&thread.timer);
+    thread.timer_core.store(NO_CORE, Ordering::Relaxed);
+}
+
+/// The timer's interrupt: wakes whose time has come, ends turns, sets the timer anew.
+pub(crate) fn on_interrupt(core: &'static Core) {
+    Counts::add(&core.counts.timer);
+    core.programmed.store(u64::MAX, Ordering::Relaxed);
+    let mut now = now_ns();
+    loop {
+        // SAFETY: CX-ATOMIC: an interrupt handler does not sleep.
+        let mut timers = core.timers.lock(unsafe { Atomic::assume() });
+        let Some(timer) = timers.pop_expired(now) else {
+            let next = timers.next_deadline();
+            drop(timers);
+            if let Some(next) = next {
+                if next <= now_ns() {
+                    now = now_ns();
+                    continue;
+                }
+                at_least_by(core, next);
+            }
+            break;
+        };
+        drop(timers);
+        timer.fire();
+    }
+    match run_queue::on_timer(core, now) {
+        Some(event) => at_least_by(core, event),
+        None if core.programmed.load(Ordering::Relaxed) == u64::MAX => counter::stop(),
+        None => {}
+    }
+}
+
+/// The action of every thread's own timer: the deadline of its park has come.
+pub(crate) fn wake_parked(timer: TimerRef) {
+    // SAFETY: TMR-LIVE: only the timer of a thread has this action, and threads are never freed.
+    let thread = unsafe {
+        &*timer
+            .as_ptr()
+            .byte_sub(offset_of!(Thread, timer))
+            .cast::<Thread>()
+    };
+    run_queue::unpark(thread);
+}

@@ -1,0 +1,38 @@
+//! The table of the commands. Each has a file of its own below, named after it.
+//!
+//! A command gets the session and its words, whose number has been checked against the synopsis;
+//! it prints what it has to say and returns how it ended. It does not know whether a person or a
+//! script called it.
+
+mod cores;
+mod demo;
+mod echo;
+mod help;
+mod input;
+mod log;
+mod panic;
+mod power;
+mod sleep;
+mod threads;
+mod uptime;
+
+use crate::{failure::Failure, session::Session, table::Command};
+
+/// What a command runs.
+pub type Run = for<'a> fn(&mut Session<'_>, &[&'a str]) -> Result<(), Failure<'a>>;
+
+/// All commands, in the order in which `help` shows them.
+pub const TABLE: &[Command<Run>] = &[
+    help::COMMAND,
+    threads::COMMAND,
+    cores::COMMAND,
+    uptime::COMMAND,
+    sleep::COMMAND,
+    demo::COMMAND,
+    log::COMMAND,
+    echo::COMMAND,
+    input::COMMAND,
+    panic::COMMAND,
+    power::REBOOT,
+    power::POWEROFF,
+];

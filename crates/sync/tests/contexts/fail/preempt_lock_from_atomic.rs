@@ -1,0 +1,7 @@
+include!("../common.rs");
+
+fn anywhere(token: Atomic<'_>, lock: &Lock<u32>) {
+    lock.lock(token);
+}
+
+fn main() {}

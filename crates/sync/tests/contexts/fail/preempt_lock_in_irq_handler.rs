@@ -1,0 +1,7 @@
+include!("../common.rs");
+
+fn handler(irq: IrqCx<'_>, lock: &Lock<u32>) {
+    lock.lock(irq);
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+include!("../common.rs");
+
+fn handler(irq: IrqCx<'_>) {
+    sleep(irq);
+}
+
+fn main() {}

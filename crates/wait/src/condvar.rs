@@ -1,0 +1,202 @@
+//! Condition variable and wait channel: waiting that gives up a lock while it lasts.
+//!
+//! Both put the caller on the queue *before* they give the lock back. So whoever takes the lock
+//! next, changes the state and signals, finds it there: to release and to block are one step for
+//! everybody who uses the lock.
+//!
+//! A guard of a spinlock borrows the right to sleep, so it cannot be given to a function that
+//! sleeps; the compiler refuses. Hence two shapes: [`Condvar`] for the guards of the blocking
+//! [`Mutex`](crate::Mutex), and [`WaitChannel`] for spinlocks, which takes the lock itself and
+//! asks a closure. Sleeping with a spinlock held (the lecture's attempt 2) is refused (W12):
+//!
+//! ```compile_fail
+//! use layercake_sync::{host::StdCpu, IrqOff, SpinLock, TaskCx};
+//! use layercake_wait::{host::std::StdHost, WaitQueue};
+//!
+//! fn attempt_2(cx: &mut TaskCx, x: &SpinLock<bool, IrqOff<StdCpu>>, queue: &WaitQueue<StdHost>) {
+//!     let x = x.lock(&mut *cx);
+//!     if !*x {
+//!         queue.wait_once(cx); // error: `*cx` is borrowed by the guard
+//!     }
+//!     drop(x);
+//! }
+//! ```
+
+use crate::host::Host;
+use crate::mutant::mutant;
+use crate::mutex::MutexGuard;
+use crate::queue::WaitQueue;
+use crate::time::Instant;
+use crate::waiter::{TimedOut, Waiter};
+use core::pin::pin;
+use layercake_sync::{Mask, RawLock, SpinLock, TaskAtomic, TaskCx};
+
+/// Waits for a condition on the data of a [`Mutex`](crate::Mutex).
+///
+/// ```
+/// # #[cfg(all(feature = "std-host", not(loom)))] {
+/// use layercake_wait::{host::std::{enter, spawn, StdHost}, Condvar, Mutex};
+///
+/// static X: Mutex<bool, StdHost> = Mutex::new("x", false);
+/// static X_CHANGED: Condvar<StdHost> = Condvar::new("x changed");
+///
+/// let other = spawn(|cx| {
+///     *X.lock(cx) = true;
+///     X_CHANGED.signal();
+/// });
+/// enter(|cx| {
+///     let mut x = X.lock(cx);
+///     while !*x {
+///         x = X_CHANGED.wait(cx, x);
+///     }
+/// });
+/// # other.join().unwrap();
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Condvar<H: Host> {
+    queue: WaitQueue<H>,
+}
+
+impl<H: Host> Condvar<H> {
+    /// A condition variable. `name` is for people.
+    #[cfg(not(loom))]
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            queue: WaitQueue::new(name),
+        }
+    }
+
+    /// A condition variable. `name` is for people.
+    #[cfg(loom)]
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            queue: WaitQueue::new(name),
+        }
+    }
+
+    /// Gives `guard` back and blocks, in one step; takes the mutex again after a signal.
+    ///
+    /// Look at the condition again: another may have been faster.
+    pub fn wait<'a, T: ?Sized>(
+        &self,
+        cx: &mut TaskCx,
+        guard: MutexGuard<'a, T, H>,
+    ) -> MutexGuard<'a, T, H> {
+        let mutex = guard.mutex();
+        let waiter = pin!(Waiter::new());
+        let waiter = waiter.as_ref();
+        if mutant!(UnlockThenEnqueue) {
+            drop(guard);
+            waiter.prepare(&self.queue, cx);
+        } else {
+            waiter.prepare(&self.queue, cx);
+            drop(guard);
+        }
+        waiter.maybe_block(cx);
+        let guard = mutex.lock(cx);
+        // The caller looks now, which is what the signal was for.
+        waiter.accept();
+        guard
+    }
+
+    /// [`wait`](Condvar::wait), at most until `deadline` (and until the mutex is free then). The
+    /// second value says whether a signal came before the deadline.
+    pub fn wait_deadline<'a, T: ?Sized>(
+        &self,
+        cx: &mut TaskCx,
+        deadline: Instant,
+        guard: MutexGuard<'a, T, H>,
+    ) -> (MutexGuard<'a, T, H>, Result<(), TimedOut>) {
+        let mutex = guard.mutex();
+        let waiter = pin!(Waiter::new());
+        let waiter = waiter.as_ref();
+        waiter.prepare(&self.queue, cx);
+        drop(guard);
+        let signalled = waiter.maybe_block_until(cx, deadline);
+        let guard = mutex.lock(cx);
+        waiter.accept();
+        (guard, signalled)
+    }
+
+    /// Wakes one who waits. Any context.
+    pub fn signal(&self) -> bool {
+        self.queue.wake_one()
+    }
+
+    /// Wakes all who wait; says how many. Any context.
+    pub fn broadcast(&self) -> usize {
+        self.queue.wake_all()
+    }
+}
+
+/// Waits for a condition on the data of a spinlock, in the way of OS/161.
+///
+/// ```
+/// # #[cfg(all(feature = "std-host", not(loom)))] {
+/// use layercake_sync::{host::StdCpu, IrqOff, SpinLock};
+/// use layercake_wait::{host::std::{enter, spawn, StdHost}, WaitChannel};
+///
+/// static BYTES: SpinLock<u32, IrqOff<StdCpu>> = SpinLock::new(0);
+/// static ARRIVED: WaitChannel<StdHost> = WaitChannel::new("bytes");
+///
+/// let device = spawn(|cx| {
+///     *BYTES.lock(cx) += 1;
+///     ARRIVED.wake_one();
+/// });
+/// enter(|cx| ARRIVED.sleep_until(cx, &BYTES, |bytes| {
+///     *bytes = bytes.checked_sub(1)?; // the lock is held here
+///     Some(())
+/// }));
+/// # device.join().unwrap();
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct WaitChannel<H: Host> {
+    queue: WaitQueue<H>,
+}
+
+impl<H: Host> WaitChannel<H> {
+    /// A channel. `name` is for people.
+    #[cfg(not(loom))]
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            queue: WaitQueue::new(name),
+        }
+    }
+
+    /// A channel. `name` is for people.
+    #[cfg(loom)]
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            queue: WaitQueue::new(name),
+        }
+    }
+
+    /// Takes `lock` and asks `cond`; as long as that says `None`, gives the lock back and sleeps,
+    /// in one step, and starts again after a wake. Returns what `cond` said, without the lock.
+    pub fn sleep_until<T: ?Sized, M, R, V>(
+        &self,
+        cx: &mut TaskCx,
+        lock: &SpinLock<T, M, R>,
+        mut cond: impl FnMut(&mut T) -> Option<V>,
+    ) -> V
+    where
+        M: Mask,
+        R: RawLock,
+        for<'a> TaskAtomic<'a>: Into<M::Token<'a>>,
+    {
+        self.queue
+            .wait_until(cx, |atomic| cond(&mut lock.lock(atomic)))
+    }
+
+    /// Wakes one who sleeps. With the lock held or after; any context.
+    pub fn wake_one(&self) -> bool {
+        self.queue.wake_one()
+    }
+
+    /// Wakes all who sleep; says how many. With the lock held or after; any context.
+    pub fn wake_all(&self) -> usize {
+        self.queue.wake_all()
+    }
+}

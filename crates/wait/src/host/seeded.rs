@@ -1,0 +1,528 @@
+//! The host that plays: every interleaving at its calls comes from a seed, and so does the time.
+//!
+//! Its threads are coroutines on one thread of the workstation, each on a core of its own. At
+//! each call of the [`Host`] or its [`Cpu`] the seed decides who goes on, whether an interrupt
+//! comes, whether a park returns for no reason, and whether a deadline passes. Nothing else
+//! decides anything: a seed that fails is a recipe.
+//!
+//! [`explore`] runs a scenario under many seeds and names the one that fails; with
+//! `LAYERCAKE_SEED=N` in the environment it runs that one again, with `LAYERCAKE_SCHEDULES=N`
+//! that many. It is fast, and it knows interrupts and time; weak memory it does not know, and it
+//! does not prove: that is loom's part.
+//!
+//! ```
+//! # #[cfg(all(feature = "seeded-host", not(loom)))] {
+//! use layercake_wait::{host::seeded, WaitQueue};
+//! use std::{cell::Cell, rc::Rc};
+//!
+//! seeded::explore(100, |cx| {
+//!     let it = Rc::new((WaitQueue::<seeded::SeededHost>::new("bell"), Cell::new(false)));
+//!     let waiter = seeded::spawn({
+//!         let it = it.clone();
+//!         move |cx| it.0.wait_until(cx, |_| it.1.get().then_some(()))
+//!     });
+//!     it.1.set(true);
+//!     it.0.wake_all();
+//!     waiter.join(cx);
+//! });
+//! # }
+//! ```
+
+extern crate std;
+
+use super::Host;
+use crate::time::Instant;
+use core::cell::{Cell, RefCell};
+use core::sync::atomic::{AtomicU32, Ordering};
+use core::time::Duration;
+use corosensei::stack::DefaultStack;
+use corosensei::{Coroutine, CoroutineResult, Yielder};
+use layercake_sync::{Cpu, IrqCx, TaskCx};
+use std::boxed::Box;
+use std::format;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
+use std::string::String;
+use std::vec::Vec;
+use std::{env, eprintln, thread_local};
+
+/// So many decisions end a schedule that makes no end of itself.
+const MOST_STEPS: u32 = 200_000;
+
+type Handler = Rc<dyn Fn(IrqCx<'_>)>;
+type Scenario = Rc<dyn Fn(&mut TaskCx)>;
+type Thread = Coroutine<(), (), (), DefaultStack>;
+
+/// One thread of the schedule, and the core that it has to itself.
+struct Slot {
+    /// `None` while it runs, and when it has ended.
+    thread: Option<Thread>,
+    yielder: *const Yielder<(), ()>,
+    permit: bool,
+    parked: bool,
+    ended: bool,
+    deadline: Option<Instant>,
+    waits_on: &'static str,
+    /// How many `irq_save` are open.
+    masks: u32,
+}
+
+/// Why a schedule is over.
+enum End {
+    AllEnded,
+    Wrong(String),
+}
+
+/// A schedule under way.
+struct World {
+    /// Tells the handles of one schedule from those of another.
+    id: u32,
+    random: u64,
+    /// Of 256: how likely the running thread is to go on at a point.
+    steadiness: u64,
+    steps: u32,
+    clock: Instant,
+    threads: Vec<Slot>,
+    current: usize,
+    /// What the thread that has just suspended itself chose.
+    next: Option<Result<usize, End>>,
+    handler: Option<Handler>,
+}
+
+thread_local! {
+    static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
+    static STACKS: RefCell<Vec<DefaultStack>> = const { RefCell::new(Vec::new()) };
+    static LAST_ID: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Has the world for `f`, which must not suspend.
+fn with<R>(f: impl FnOnce(&mut World) -> R) -> R {
+    WORLD.with_borrow_mut(|world| f(world.as_mut().expect("no schedule is under way")))
+}
+
+impl World {
+    /// The next number of the seed (SplitMix64: Steele, Lea, Flood, 2014).
+    fn draw(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// `true` with a chance of `of_256` in 256.
+    fn chance(&mut self, of_256: u64) -> bool {
+        self.draw() % 256 < of_256
+    }
+
+    fn may_run(&self, thread: usize) -> bool {
+        let slot = &self.threads[thread];
+        let due = slot.permit || slot.deadline.is_some_and(|at| at <= self.clock);
+        !slot.ended && (!slot.parked || due)
+    }
+
+    /// Moves the clock to the next deadline of a parked thread. `false` if there is none.
+    fn pass_time(&mut self) -> bool {
+        let deadlines = self
+            .threads
+            .iter()
+            .filter(|slot| slot.parked && !slot.ended);
+        let next = deadlines
+            .filter_map(|slot| slot.deadline)
+            .filter(|at| *at > self.clock)
+            .min();
+        self.clock = next.unwrap_or(self.clock);
+        next.is_some()
+    }
+
+    /// Who runs next, of all but `not`; or why nobody does.
+    fn choose(&mut self, not: Option<usize>) -> Result<usize, End> {
+        self.steps += 1;
+        if self.steps > MOST_STEPS {
+            return Err(End::Wrong(format!("no end after {MOST_STEPS} steps")));
+        }
+        if self.chance(4) {
+            self.pass_time();
+        }
+        loop {
+            let threads = 0..self.threads.len();
+            let able = |world: &Self, i: &usize| Some(*i) != not && world.may_run(*i);
+            let count = threads.clone().filter(|i| able(self, i)).count();
+            if count > 0 {
+                let nth = self.draw() as usize % count;
+                let chosen = threads.clone().filter(|i| able(self, i)).nth(nth);
+                return Ok(chosen.unwrap_or(self.current));
+            }
+            if self.threads.iter().all(|slot| slot.ended) {
+                return Err(End::AllEnded);
+            }
+            if !self.pass_time() {
+                return Err(End::Wrong(format!("deadlock: {}", self.stuck())));
+            }
+        }
+    }
+
+    /// Who waits on what, for people.
+    fn stuck(&self) -> String {
+        let waiting = self.threads.iter().enumerate();
+        let lines = waiting
+            .filter(|(_, slot)| !slot.ended)
+            .map(|(i, slot)| match slot.parked {
+                true => format!("thread {i} waits on {:?}", slot.waits_on),
+                false => format!("thread {i} spins"),
+            });
+        lines.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A point at which the seed may let another thread go on, or an interrupt come.
+///
+/// Every call of the host is one. A scenario puts more of them where it touches its own state.
+pub fn point() {
+    if std::thread::panicking() {
+        return; // a thread that is being unwound gets no further interrupts
+    }
+    let handler = with(|world| {
+        let open = world.threads[world.current].masks == 0;
+        let comes = open && world.handler.is_some() && world.chance(16);
+        comes.then(|| world.handler.clone()).flatten()
+    });
+    if let Some(handler) = handler {
+        set_masks(|masks| *masks = 1);
+        // SAFETY: CX-IRQ. The count says masked until the handler returns, so no other comes.
+        handler(unsafe { IrqCx::new() });
+        set_masks(|masks| *masks = 0);
+    }
+    let stay = with(|world| {
+        let steadiness = world.steadiness;
+        world.chance(steadiness)
+    });
+    if !stay {
+        switch(None);
+    }
+}
+
+/// Lets a thread other than `not` go on, perhaps the caller.
+fn switch(not: Option<usize>) {
+    let yielder = with(|world| {
+        let next = world.choose(not);
+        if matches!(next, Ok(next) if next == world.current) {
+            return None;
+        }
+        // A schedule that has gone wrong ends on the stack of `drive`: this one stays as it is.
+        world.next = Some(next);
+        Some(world.threads[world.current].yielder)
+    });
+    if let Some(yielder) = yielder {
+        // SAFETY: SEEDED-YIELDER: the running thread's own, which lives as long as its body.
+        unsafe { &*yielder }.suspend(());
+    }
+}
+
+fn set_masks<R>(f: impl FnOnce(&mut u32) -> R) -> R {
+    with(|world| f(&mut world.threads[world.current].masks))
+}
+
+/// The core that each thread of a schedule has to itself.
+#[derive(Debug)]
+pub struct SeededCpu;
+
+// SAFETY: CPU-MASK. A handler runs on the core of the thread that `point` interrupts, only while
+// no `irq_save` is open there; no other thread is ever on that core.
+unsafe impl Cpu for SeededCpu {
+    type IrqState = u32;
+
+    fn irq_save() -> u32 {
+        point();
+        set_masks(|masks| {
+            *masks += 1;
+            *masks - 1
+        })
+    }
+
+    unsafe fn irq_restore(state: u32) {
+        let found = set_masks(|masks| core::mem::replace(masks, state));
+        assert_eq!(found, state + 1, "masks are restored out of order");
+        point();
+    }
+
+    fn preempt_disable() {
+        point();
+    }
+
+    unsafe fn preempt_enable() {
+        point();
+    }
+
+    fn wait_while_eq(word: &AtomicU32, value: u32) -> u32 {
+        loop {
+            let now = word.load(Ordering::Acquire);
+            if now != value {
+                return now;
+            }
+            switch(Some(with(|world| world.current)));
+        }
+    }
+}
+
+/// The host of a schedule.
+#[derive(Debug)]
+pub struct SeededHost;
+
+/// A thread of a schedule. Of one that has ended, or of another schedule, it names nobody.
+#[derive(Debug)]
+pub struct Task {
+    world: u32,
+    thread: usize,
+}
+
+impl Clone for Task {
+    /// A [`point`], too: a queue clones handles while it holds its lock, and there the others
+    /// must find it held.
+    fn clone(&self) -> Self {
+        point();
+        Self { ..*self }
+    }
+}
+
+// SAFETY: HOST. The permit is sticky (1); everything is on one thread of the workstation (2); a
+// handle is two numbers (3, 4); the clock only goes forward (5); `current` is the one that the
+// schedule runs (6).
+unsafe impl Host for SeededHost {
+    type Cpu = SeededCpu;
+    type Task = Task;
+
+    fn current() -> Task {
+        with(|world| Task {
+            world: world.id,
+            thread: world.current,
+        })
+    }
+
+    fn park(_: &mut TaskCx, deadline: Option<Instant>) {
+        point();
+        let returns = with(|world| {
+            let clock = world.clock;
+            let spurious = world.chance(8);
+            let slot = &mut world.threads[world.current];
+            assert_eq!(slot.masks, 0, "a thread parks with interrupts masked");
+            slot.parked = !(slot.permit || spurious || deadline.is_some_and(|at| at <= clock));
+            slot.deadline = deadline;
+            !slot.parked
+        });
+        if !returns {
+            switch(None);
+        }
+        with(|world| {
+            let slot = &mut world.threads[world.current];
+            slot.parked = false;
+            slot.permit = false;
+        });
+    }
+
+    fn unpark(task: &Task) {
+        point();
+        with(|world| {
+            if task.world == world.id {
+                world.threads[task.thread].permit = true;
+            }
+        });
+    }
+
+    fn now() -> Instant {
+        point();
+        with(|world| world.clock)
+    }
+
+    fn blocked_on(name: &'static str) {
+        with(|world| world.threads[world.current].waits_on = name);
+    }
+}
+
+/// A thread that [`spawn`] started.
+pub struct JoinHandle<R> {
+    exit: Rc<Exit<R>>,
+}
+
+/// What a thread leaves behind, and who waits for that.
+struct Exit<R> {
+    value: Cell<Option<R>>,
+    joiner: Cell<Option<Task>>,
+}
+
+impl<R> core::fmt::Debug for JoinHandle<R> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("JoinHandle").finish_non_exhaustive()
+    }
+}
+
+impl<R> JoinHandle<R> {
+    /// Waits for the thread to end; returns what it returned.
+    pub fn join(self, cx: &mut TaskCx) -> R {
+        loop {
+            if let Some(value) = self.exit.value.take() {
+                return value;
+            }
+            self.exit.joiner.set(Some(SeededHost::current()));
+            SeededHost::blocked_on("join");
+            SeededHost::park(cx, None);
+        }
+    }
+}
+
+/// Starts a thread of the schedule.
+pub fn spawn<R: 'static>(f: impl FnOnce(&mut TaskCx) -> R + 'static) -> JoinHandle<R> {
+    let exit = Rc::new(Exit {
+        value: Cell::new(None),
+        joiner: Cell::new(None),
+    });
+    start({
+        let exit = exit.clone();
+        move |cx| {
+            exit.value.set(Some(f(cx)));
+            if let Some(joiner) = exit.joiner.take() {
+                SeededHost::unpark(&joiner);
+            }
+        }
+    });
+    point();
+    JoinHandle { exit }
+}
+
+fn start(f: impl FnOnce(&mut TaskCx) + 'static) {
+    let stack = STACKS.with_borrow_mut(Vec::pop).unwrap_or_default();
+    let index = with(|world| world.threads.len());
+    let thread = Coroutine::with_stack(stack, move |yielder: &Yielder<(), ()>, ()| {
+        with(|world| world.threads[index].yielder = yielder);
+        // SAFETY: CX-TASK. The only one of this thread of the schedule.
+        let mut cx = unsafe { TaskCx::new() };
+        f(&mut cx);
+    });
+    with(|world| {
+        world.threads.push(Slot {
+            thread: Some(thread),
+            yielder: core::ptr::null(),
+            permit: false,
+            parked: false,
+            ended: false,
+            deadline: None,
+            waits_on: "",
+            masks: 0,
+        });
+    });
+}
+
+/// From now on `handler` runs as an interrupt handler, at points where the seed says so, on the
+/// core of whoever runs then, unless its interrupts are masked.
+pub fn on_interrupt(handler: impl Fn(IrqCx<'_>) + 'static) {
+    with(|world| world.handler = Some(Rc::new(handler)));
+}
+
+/// How long the schedule has run, on its own clock.
+pub fn elapsed() -> Duration {
+    with(|world| world.clock.saturating_duration_since(Instant::ZERO))
+}
+
+/// Runs one schedule of `scenario`, to the end of all its threads.
+///
+/// # Panics
+///
+/// When a thread of it panics, when nobody can go on, or when it does not end.
+pub fn run(seed: u64, scenario: impl FnOnce(&mut TaskCx) + 'static) {
+    let id = LAST_ID.get().wrapping_add(1);
+    LAST_ID.set(id);
+    let mut world = World {
+        id,
+        random: seed,
+        steadiness: 0,
+        steps: 0,
+        clock: Instant::ZERO,
+        threads: Vec::new(),
+        current: 0,
+        next: None,
+        handler: None,
+    };
+    world.steadiness = [0, 128, 192, 240][world.draw() as usize % 4];
+    let outer = WORLD.replace(Some(world));
+    assert!(outer.is_none(), "a schedule within a schedule");
+    start(scenario);
+    let result = catch_unwind(drive);
+    let world = WORLD.take();
+    if let Err(panic) = result {
+        // Threads that are in the middle of something cannot be ended: they are left behind.
+        core::mem::forget(world);
+        resume_unwind(panic);
+    }
+}
+
+/// Lets one thread after the other go on until all have ended.
+fn drive() {
+    loop {
+        let chosen = with(|world| match world.next.take() {
+            Some(next) => next,
+            None => world.choose(None),
+        });
+        let current = match chosen {
+            Ok(thread) => thread,
+            Err(End::AllEnded) => return,
+            Err(End::Wrong(how)) => panic!("{how}"),
+        };
+        let mut thread = with(|world| {
+            world.current = current;
+            world.threads[current].thread.take()
+        })
+        .expect("only threads that have not ended are chosen");
+        // A panic of the thread comes out here; it has ended by then.
+        match thread.resume(()) {
+            CoroutineResult::Yield(()) => {
+                with(|world| world.threads[current].thread = Some(thread));
+            }
+            CoroutineResult::Return(()) => {
+                with(|world| world.threads[current].ended = true);
+                STACKS.with_borrow_mut(|stacks| stacks.push(thread.into_stack()));
+            }
+        }
+    }
+}
+
+/// Runs `scenario` under `schedules` seeds, or under those that the environment asks for.
+///
+/// # Panics
+///
+/// With what the first failing schedule panicked; its seed is printed before.
+pub fn explore(schedules: u64, scenario: impl Fn(&mut TaskCx) + 'static) {
+    let number = |name| env::var(name).ok().and_then(|text| text.parse().ok());
+    let seeds = match number("LAYERCAKE_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("LAYERCAKE_SCHEDULES").unwrap_or(schedules),
+    };
+    let scenario: Scenario = Rc::new(scenario);
+    for seed in seeds {
+        let scenario = scenario.clone();
+        let result = catch_unwind(AssertUnwindSafe(|| run(seed, move |cx| scenario(cx))));
+        if let Err(panic) = result {
+            eprintln!("the schedule of seed {seed} fails; LAYERCAKE_SEED={seed} runs it again");
+            resume_unwind(panic);
+        }
+    }
+}
+
+/// The first of `schedules` seeds under which `scenario` fails, and how: for scenarios that must.
+pub fn first_failure(
+    schedules: u64,
+    scenario: impl Fn(&mut TaskCx) + 'static,
+) -> Option<(u64, String)> {
+    let scenario: Scenario = Rc::new(scenario);
+    (0..schedules).find_map(|seed| {
+        let scenario = scenario.clone();
+        let panic = catch_unwind(AssertUnwindSafe(|| run(seed, move |cx| scenario(cx)))).err()?;
+        Some((seed, message(panic)))
+    })
+}
+
+fn message(panic: Box<dyn core::any::Any + Send>) -> String {
+    match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(other) => (other.downcast_ref::<&str>()).map_or(String::new(), |text| (*text).into()),
+    }
+}

@@ -1,0 +1,178 @@
+//! `cargo xtask check`: what a reviewer should not have to look for.
+
+pub mod layers;
+
+use std::{process::Command, time::Instant};
+
+use crate::{
+    cargo,
+    config::Config,
+    error::{Context, Error, Result},
+    setup,
+    workspace::{self, Scope},
+};
+
+/// One thing to check; what it finds wrong it prints.
+pub struct Step {
+    pub name: &'static str,
+    /// Among the steps of `cargo xtask test --quick`.
+    pub quick: bool,
+    run: fn(&Config) -> Result<bool>,
+}
+
+pub const STEPS: [Step; 5] = [
+    Step {
+        name: "formatting",
+        quick: true,
+        run: formatting,
+    },
+    Step {
+        name: "layers",
+        quick: true,
+        run: layers,
+    },
+    Step {
+        name: "clippy",
+        quick: true,
+        run: clippy,
+    },
+    Step {
+        name: "docs",
+        quick: false,
+        run: docs,
+    },
+    Step {
+        name: "portable",
+        quick: false,
+        run: portable,
+    },
+];
+
+impl Step {
+    /// Runs it and says how it went; whether it found nothing wrong.
+    pub fn run(&self, config: &Config) -> Result<bool> {
+        let start = Instant::now();
+        let good = (self.run)(config)?;
+        let verdict = if good { "ok" } else { "FAILED" };
+        println!(
+            "check::{} ... {verdict} ({:.1} s)",
+            self.name,
+            start.elapsed().as_secs_f64()
+        );
+        Ok(good)
+    }
+}
+
+/// What all steps together need.
+pub fn set_up() -> Result<()> {
+    workspace::output_dir("")?; // what cannot be written to is said once, not by every step
+    setup::rust::ensure_components()?;
+    setup::rust::ensure_targets(&[cargo::PI_TARGET])?;
+    setup::rust::ensure_targets(&setup::rust::FOREIGN_TARGETS)
+}
+
+/// Runs every step, also after one that failed.
+pub fn run(config: &Config) -> Result<()> {
+    set_up()?;
+    let mut failed = Vec::new();
+    for step in &STEPS {
+        if !step.run(config)? {
+            failed.push(step.name);
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(format!("check failed: {}", failed.join(", "))))
+}
+
+fn formatting(_: &Config) -> Result<bool> {
+    // The names of the files are enough: rustfmt itself puts them right.
+    let good = run_command(cargo::cargo("fmt").args(["--all", "--", "--check", "-l"]))?;
+    if !good {
+        eprintln!("formatting: `cargo fmt --all` puts these files right");
+    }
+    Ok(good)
+}
+
+fn layers(_: &Config) -> Result<bool> {
+    let breaches = layers::breaches(&workspace::metadata(Scope::Graph)?);
+    breaches
+        .iter()
+        .for_each(|breach| eprintln!("layers: {breach}"));
+    Ok(breaches.is_empty())
+}
+
+/// On the host everything that builds there, with its tests; for the Pi the rest.
+fn clippy(config: &Config) -> Result<bool> {
+    let deny = ["--", "--deny", "warnings"];
+    let host = run_command(
+        cargo::cargo("clippy")
+            .args(["--quiet", "--all-targets"])
+            .args(deny),
+    )?;
+    let mut pi = cargo::for_pi("clippy", config);
+    pi.arg("--quiet")
+        .args(packages(&layers::FOR_THE_PI))
+        .args(["--lib", "--bins"])
+        .args(deny);
+    let pi = run_command(&mut pi)?;
+    let metadata = workspace::metadata(Scope::Members)?;
+    let tests = if workspace::targets(&metadata, cargo::BOARD, "test").is_empty() {
+        true
+    } else {
+        let mut tests = cargo::for_pi("clippy", config);
+        tests
+            .args(["--quiet", "--package", cargo::BOARD, "--test", "*"])
+            .args(deny);
+        run_command(&mut tests)?
+    };
+    Ok(host && pi && tests)
+}
+
+fn docs(config: &Config) -> Result<bool> {
+    let document = |mut command: Command| {
+        run_command(
+            command
+                .args(["--quiet", "--no-deps"])
+                .env("RUSTDOCFLAGS", "--deny warnings"),
+        )
+    };
+    let host = document(cargo::cargo("doc"))?;
+    let mut pi = cargo::for_pi("doc", config);
+    pi.args(packages(&layers::FOR_THE_PI)).arg("--lib");
+    Ok(document(pi)? && host)
+}
+
+/// The portable crates are used elsewhere too, so they build for machines that share nothing
+/// with the Pi: 32 bits without 64-bit atomics, another 64-bit instruction set, x86.
+fn portable(config: &Config) -> Result<bool> {
+    let build = |mut command: Command| {
+        run_command(
+            command
+                .args(["--quiet", "--lib"])
+                .args(packages(&layers::PORTABLE)),
+        )
+    };
+    let mut good = build(cargo::for_pi("build", config))?;
+    for target in setup::rust::FOREIGN_TARGETS {
+        let mut command = cargo::cargo("build");
+        command.args(["--target", target]);
+        if !build(command)? {
+            eprintln!("portable: does not build for {target}");
+            good = false;
+        }
+    }
+    Ok(good)
+}
+
+fn packages(names: &[&str]) -> Vec<String> {
+    names
+        .iter()
+        .map(|name| format!("--package={name}"))
+        .collect()
+}
+
+fn run_command(command: &mut Command) -> Result<bool> {
+    Ok(command.status().cannot("start", "cargo")?.success())
+}

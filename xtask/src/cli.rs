@@ -1,0 +1,231 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{build::Profile, config::Uart, test::Kind};
+
+/// Builds, runs and tests Layercake.
+#[derive(Parser)]
+#[command(
+    bin_name = "cargo xtask",
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "Start with `cargo xtask qemu`. What a command needs and this machine lacks, it \
+                  gets, or says how to: `cargo xtask doctor` shows it all."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run the kernel in the emulator, with this terminal as its console
+    Qemu(QemuArgs),
+    /// Run the kernel in the emulator, halted, with gdb attached
+    Gdb(GdbArgs),
+    /// Build kernel8.img, kernel8.elf and kernel8.map into target/layercake
+    Build(BuildArgs),
+    /// Test everything, on the host and in the emulator
+    Test(TestArgs),
+    /// Count the instructions of what matters, beside those of other kernels
+    Bench(BenchArgs),
+    /// Check formatting, lints, documentation, layers and portability
+    Check,
+    /// Show what the commands need, and whether it is there
+    Doctor(QemuChoice),
+}
+
+#[derive(Args)]
+pub struct BuildArgs {
+    /// Override a key of layercake.toml, such as --set cores=2
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+
+    /// Build without optimisation
+    #[arg(long)]
+    dev: bool,
+}
+
+impl BuildArgs {
+    pub fn profile(&self) -> Profile {
+        if self.dev {
+            Profile::Dev
+        } else {
+            Profile::Release
+        }
+    }
+}
+
+#[derive(Args)]
+pub struct QemuChoice {
+    /// The emulator to use; also taken from the environment variable QEMU
+    #[arg(long, value_name = "PATH")]
+    pub qemu: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct QemuArgs {
+    /// Commands for the kernel's monitor, such as "threads; poweroff"; the kernel's exit code
+    /// becomes this command's
+    #[arg(long, value_name = "COMMANDS")]
+    pub run: Option<String>,
+
+    /// End the emulator after this many seconds, with status 124
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Option<Duration>,
+
+    /// Write what the kernel prints to a file as well
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+
+    /// The UART that is the console, instead of what layercake.toml says
+    #[arg(long, value_enum)]
+    uart: Option<UartArg>,
+
+    /// Hand this device tree to the kernel
+    #[arg(long, value_name = "FILE")]
+    pub dtb: Option<PathBuf>,
+
+    /// Count instructions: one is a nanosecond, and every run is the same
+    #[arg(long)]
+    pub icount: bool,
+
+    /// Wait for a gdb on port 1234 (`cargo xtask gdb` starts one itself)
+    #[arg(long)]
+    pub gdb: bool,
+
+    /// Run this image instead of building one
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["set", "dev"])]
+    pub kernel: Option<PathBuf>,
+
+    /// Enter the ELF, at EL3 on all cores at once, instead of the raw image at EL2
+    #[arg(long)]
+    pub elf: bool,
+
+    #[command(flatten)]
+    pub qemu: QemuChoice,
+
+    #[command(flatten)]
+    pub build: BuildArgs,
+
+    /// More arguments for QEMU
+    #[arg(last = true, value_name = "QEMU ARGUMENTS")]
+    pub extra: Vec<String>,
+}
+
+impl QemuArgs {
+    pub fn uart(&self) -> Option<Uart> {
+        self.uart.map(|uart| match uart {
+            UartArg::Pl011 => Uart::Pl011,
+            UartArg::Mini => Uart::Mini,
+        })
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum UartArg {
+    Pl011,
+    Mini,
+}
+
+#[derive(Args)]
+pub struct GdbArgs {
+    /// Commands for the kernel's monitor, such as "demo work"
+    #[arg(long, value_name = "COMMANDS")]
+    pub run: Option<String>,
+
+    /// A command for gdb, such as "break kernel_main"; may be given several times
+    #[arg(long = "ex", value_name = "COMMAND")]
+    pub ex: Vec<String>,
+
+    #[command(flatten)]
+    pub qemu: QemuChoice,
+
+    #[command(flatten)]
+    pub build: BuildArgs,
+}
+
+#[derive(Args)]
+pub struct TestArgs {
+    /// Only what is worth waiting for at every change
+    #[arg(long, conflicts_with = "full")]
+    pub quick: bool,
+
+    /// Also what takes long
+    #[arg(long)]
+    pub full: bool,
+
+    /// Only tests that have this in their names, of whatever kind
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+
+    /// Only tests of this kind; may be given several times
+    #[arg(long, value_name = "KIND", value_enum)]
+    pub only: Vec<Kind>,
+
+    /// How many models and emulator tests run at a time
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
+    pub jobs: u8,
+
+    /// Override a key of layercake.toml for the emulator tests
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+
+    #[command(flatten)]
+    pub qemu: QemuChoice,
+}
+
+#[derive(Args)]
+pub struct BenchArgs {
+    /// Only benchmarks that have this in their ids
+    #[arg(long, value_name = "PATTERN")]
+    pub id: Option<String>,
+
+    /// Write the figures to a file
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+
+    /// Fail if a figure is not within its budget
+    #[arg(long, conflicts_with = "update_budgets")]
+    pub check: bool,
+
+    /// Write the figures into the budgets
+    #[arg(long)]
+    pub update_budgets: bool,
+
+    #[command(flatten)]
+    pub qemu: QemuChoice,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text
+        .parse::<f64>()
+        .map_err(|_| "it must be a number of seconds")?;
+    let duration = Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|d| !d.is_zero());
+    duration.ok_or_else(|| "it must be more than 0 seconds".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn seconds_may_be_fractions_but_not_nothing() {
+        assert_eq!(seconds("2.5"), Ok(Duration::from_millis(2500)));
+        for bad in ["0", "-1", "soon", "nan", "inf"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+}
