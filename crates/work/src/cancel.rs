@@ -64,7 +64,7 @@ impl<H: Host, T> Work<H, T> {
     /// At a depth of 63.
     pub fn disable_sync(&self, cx: &mut TaskCx) -> Result<bool, WouldDeadlock> {
         let cancelled = self.disable();
-        wait_for(&self.item, cx, Waited::Running)?;
+        wait_for(self, cx, Waited::Running)?;
         Ok(cancelled)
     }
 

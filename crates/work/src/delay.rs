@@ -195,6 +195,16 @@ impl<H: Host> Delays<H> {
         queued
     }
 
+    /// The item whose timer was on this list.
+    fn item_of(timer: &TimerRef) -> NonNull<Item<H>> {
+        // SAFETY: DELAY-LOCK: each timer here is the one within an item, and its handle was made
+        // of a pointer to all of that.
+        unsafe {
+            let item = timer.as_ptr().byte_sub(offset_of!(Item<H>, timer));
+            NonNull::new_unchecked(item.cast_mut().cast())
+        }
+    }
+
     /// Puts all items whose time has come on their queues, in the order of their times; says when
     /// the next one's comes.
     ///
@@ -205,30 +215,36 @@ impl<H: Host> Delays<H> {
         loop {
             let mut inner = self.lock();
             match inner.timers.pop_expired(now.as_nanos()) {
-                Some(timer) => self.hand_over(inner, timer),
+                Some(timer) => {
+                    let item = Self::item_of(&timer);
+                    self.hand_over(inner, item);
+                }
                 None => return inner.timers.next_deadline().map(Instant::from_nanos),
             }
         }
     }
 
-    /// Ends the delay of `it` now, if it is here.
-    pub(crate) fn hasten(&'static self, it: &Item<H>) {
+    /// Ends the delay of `item` now, if it is here.
+    ///
+    /// # Safety
+    ///
+    /// OWNED, 1: the pointer may be used for all of the item's `Work`, which is alive for this call.
+    pub(crate) unsafe fn hasten(&'static self, item: NonNull<Item<H>>) {
         let mut inner = self.lock();
+        // SAFETY: OWNED, for this call.
+        let it = unsafe { item.as_ref() };
         if ptr::eq(it.delays.load(Relaxed), self) && inner.timers.cancel(&it.timer) {
-            // SAFETY: OWNED: it was here, so it stays alive until it is off its queue.
-            let timer = unsafe { TimerRef::from_raw(&raw const it.timer) };
-            self.hand_over(inner, timer);
+            self.hand_over(inner, item);
         }
     }
 
-    /// Puts the item of `timer`, just taken off, on its queue.
-    fn hand_over(&'static self, mut inner: SpinGuard<'_, Inner, IrqOff<H::Cpu>>, timer: TimerRef) {
-        // SAFETY: DELAY-LOCK: each timer here is the one within an item, which is alive (OWNED).
-        let item = unsafe {
-            let item = timer.as_ptr().byte_sub(offset_of!(Item<H>, timer));
-            NonNull::new_unchecked(item.cast_mut().cast::<Item<H>>())
-        };
-        // SAFETY: OWNED.
+    /// Puts `item`, just taken off the list, on its queue.
+    fn hand_over(
+        &'static self,
+        mut inner: SpinGuard<'_, Inner, IrqOff<H::Cpu>>,
+        item: NonNull<Item<H>>,
+    ) {
+        // SAFETY: OWNED: it is busy, and so alive.
         let it = unsafe { item.as_ref() };
         // SAFETY: DELAY-LOCK: the lock is held.
         let queue = unsafe { it.target() };
@@ -313,11 +329,8 @@ impl<H: Host> Delays<H> {
             let Some(timer) = inner.timers.pop_expired(u64::MAX) else {
                 break;
             };
-            // SAFETY: DELAY-LOCK, OWNED: as in `hand_over`.
-            let it = unsafe {
-                let item = timer.as_ptr().byte_sub(offset_of!(Item<H>, timer));
-                &*item.cast::<Item<H>>()
-            };
+            // SAFETY: OWNED: it is busy, and so alive.
+            let it = unsafe { Self::item_of(&timer).as_ref() };
             it.delays.store(ptr::null_mut(), Relaxed);
             self.let_go(inner, it);
         }

@@ -12,7 +12,7 @@ use crate::queue::WorkQueue;
 use crate::state::State;
 use crate::work::Work;
 use core::fmt;
-use core::ptr;
+use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use layercake_sync::TaskCx;
 use layercake_sync::facade::spin_loop;
@@ -57,12 +57,13 @@ impl Waited {
     }
 }
 
-/// Waits for `it`.
-pub(crate) fn wait_for<H: Host>(
-    it: &Item<H>,
+/// Waits for `work`.
+pub(crate) fn wait_for<H: Host, T>(
+    work: &Work<H, T>,
     cx: &mut TaskCx,
     what: Waited,
 ) -> Result<(), WouldDeadlock> {
+    let it = &work.item;
     // The caller sees what the run did.
     let acquire = match mutant!(FlushWithoutAcquire) {
         true => Relaxed,
@@ -77,7 +78,8 @@ pub(crate) fn wait_for<H: Host>(
             // Delayed, and nobody waits for a delay; or in the middle of a step.
             // SAFETY: DELAY-LOCK: it is `'static`, and written from such a reference.
             match unsafe { it.delays.load(Acquire).as_ref() } {
-                Some(delays) => delays.hasten(it),
+                // SAFETY: OWNED, 1: this points to all of the `Work`, which is borrowed.
+                Some(delays) => unsafe { delays.hasten(NonNull::from(work).cast()) },
                 None => spin_loop(),
             }
             continue;
@@ -118,7 +120,7 @@ impl<H: Host, T> Work<H, T> {
             now = now.withdrawn();
         }
         let number = now.runs_to_flush();
-        wait_for(&self.item, cx, Waited::Run(number))
+        wait_for(self, cx, Waited::Run(number))
     }
 }
 

@@ -26,8 +26,6 @@ fn items_come_at_their_time_and_in_its_order() {
         }))
     };
     let items = [item(0), item(1), item(2)];
-    let keeper = spawn(|cx| DELAYS.run(cx));
-    let worker = spawn(|cx| QUEUE.run_worker(cx));
     let start = StdHost::now();
     let times = [30 * MS, 10 * MS, 20 * MS];
     for (item, after) in items.iter().zip(times) {
@@ -37,6 +35,8 @@ fn items_come_at_their_time_and_in_its_order() {
     }
     assert_eq!(DELAYS.report().delayed, 3);
     assert!(items[0].is_pending());
+    let keeper = spawn(|cx| DELAYS.run(cx));
+    let worker = spawn(|cx| QUEUE.run_worker(cx));
     while seen.lock().unwrap().len() < 3 {
         std::thread::yield_now();
     }
