@@ -183,7 +183,7 @@ fn forged() -> TaskCx {
 }
 
 //@ case: sleep_with_a_lock_held
-//@ expect: : thread `main` was about to sleep with a spinlock held
+//@ expect: "main" was about to sleep, but the spinlock taken at boards/rpi4/tests/panics.rs:
 fn sleep_with_a_lock_held(cx: &mut TaskCx) {
     static LOCK: SpinLock<()> = SpinLock::new(());
     let _held = LOCK.lock(cx.atomic());
@@ -191,7 +191,7 @@ fn sleep_with_a_lock_held(cx: &mut TaskCx) {
 }
 
 //@ case: sleep_with_interrupts_masked
-//@ expect: : thread `main` was about to sleep with interrupts masked
+//@ expect: "main" was about to sleep, but interrupts are masked
 fn sleep_with_interrupts_masked(cx: &mut TaskCx) {
     static LOCK: IrqSpinLock<()> = IrqSpinLock::new(());
     let _held = LOCK.lock(cx.atomic());
@@ -199,7 +199,7 @@ fn sleep_with_interrupts_masked(cx: &mut TaskCx) {
 }
 
 //@ case: sleep_in_an_interrupt_handler
-//@ expect: was about to sleep in an interrupt handler
+//@ expect: was about to sleep, but this is an interrupt handler
 fn sleep_in_an_interrupt_handler(cx: &mut TaskCx) {
     let sgi = register_sgi(cx, 0, |_: IrqCx<'_>| {
         time::sleep(&mut forged(), Duration::from_millis(1));

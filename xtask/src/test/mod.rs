@@ -11,7 +11,7 @@ mod limit;
 mod loom;
 mod miri;
 mod pool;
-mod session;
+pub mod session;
 mod tally;
 
 use std::path::PathBuf;
