@@ -5,6 +5,7 @@
 //! thread is one instruction, so a thread that moves to another core between two instructions
 //! can never read another's.
 
+use aarch64_cpu::registers::{MPIDR_EL1, Readable};
 use core::arch::asm;
 use static_assertions::const_assert_eq;
 
@@ -73,8 +74,5 @@ pub fn current() -> *const () {
 /// The number of the core that runs this, from MPIDR_EL1: right even before [`set`].
 #[inline(always)]
 pub fn hardware_id() -> usize {
-    let mpidr: usize;
-    // SAFETY: reading the register has no effect.
-    unsafe { asm!("mrs {}, mpidr_el1", out(reg) mpidr, options(nostack, nomem, preserves_flags)) }
-    mpidr & 0xff
+    MPIDR_EL1.get() as usize & 0xff
 }

@@ -2,6 +2,7 @@
 //!
 //! Times are in counter ticks here; the kernel converts them.
 
+use aarch64_cpu::registers::{CNTFRQ_EL0, Readable};
 use core::arch::asm;
 
 /// The private interrupt (PPI) of the non-secure physical timer.
@@ -9,10 +10,7 @@ pub const PPI: u32 = 30;
 
 /// Ticks per second, as the firmware set it.
 pub fn frequency() -> u64 {
-    let hz: u64;
-    // SAFETY: reading the register has no effect.
-    unsafe { asm!("mrs {}, cntfrq_el0", out(reg) hz, options(nostack, nomem, preserves_flags)) }
-    hz
+    CNTFRQ_EL0.get()
 }
 
 /// The counter now. Ordered behind everything before it.

@@ -67,7 +67,7 @@ pub unsafe fn start(
     irq::init_core();
     cpu::set_online(0);
     start_others();
-    memory::forbid_null();
+    memory::unmap_null();
     console::init_interrupts(&early);
     if let Err(why) = system_work::init() {
         panic!("the system's worker could not be started: {why}");

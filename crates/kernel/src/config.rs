@@ -14,9 +14,9 @@ pub const HZ: u64 = number(option_env!("LAYERCAKE_HZ"), 100, 10, 1000);
 /// Bytes of a thread's stack unless it asks for another size.
 pub const STACK_SIZE: usize = number(
     option_env!("LAYERCAKE_STACK_SIZE"),
-    32 * 1024,
-    8 * 1024,
-    248 * 1024,
+    64 * 1024,
+    16 * 1024,
+    252 * 1024,
 ) as usize;
 
 /// Which messages of the log are shown from the start.

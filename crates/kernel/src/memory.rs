@@ -139,16 +139,10 @@ fn map_all(map: &MemoryMap) {
     *TABLES.lock(short()) = Some(tables);
 }
 
-/// Takes the page at address 0 out of the map, so that an access through a null pointer is a fault.
-/// Once the other cores have been released: where they waited for that may be in this page.
-pub(crate) fn forbid_null() {
-    let mut tables = TABLES.lock(short());
-    let tables = tables
-        .as_mut()
-        .expect("the page tables are made before cores are released");
-    if let Err(why) = tables.unmap(0..PAGE) {
-        log::warn!("null pointers are not caught: {why}");
-    }
+/// Takes the page at address 0 away, so that following a null pointer is a fault. Not before all
+/// cores run: on some boards what starts them is in that page.
+pub(crate) fn unmap_null() {
+    unmap(0..PAGE, "the page at 0");
 }
 
 /// Makes the calling core use the final page tables.
@@ -212,11 +206,15 @@ pub(crate) fn map_stack(range: Range<usize>, frames: usize) -> Result<(), OutOfM
 
 /// Unmaps a stack.
 pub(crate) fn unmap_stack(range: Range<usize>) {
+    unmap(range, "a stack");
+}
+
+fn unmap(range: Range<usize>, what: &str) {
     let mut tables = TABLES.lock(short());
     let tables = tables
         .as_mut()
-        .expect("threads are made after the page tables");
-    tables.unmap(range.clone()).unwrap_or_else(|why| {
-        panic!("cannot unmap a stack at {:#x}: {why}", range.start);
-    });
+        .expect("nothing is unmapped before the page tables are made");
+    if let Err(why) = tables.unmap(range.clone()) {
+        panic!("cannot unmap {what} at {:#x}: {why}", range.start);
+    }
 }

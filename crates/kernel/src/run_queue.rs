@@ -105,6 +105,9 @@ const _: () = assert!(core::mem::offset_of!(Thread, entity) == 0);
 
 /// Gives this core to whoever should have it. Interrupts are masked. Returns when the calling
 /// thread runs again, perhaps on another core; at once if it may go on.
+///
+/// Inlined into each of its few callers, which leaves in each only what its reason needs.
+#[inline(always)]
 fn reschedule(why: Why) {
     let core = cpu::this();
     let prev = thread::current();
@@ -123,18 +126,25 @@ fn reschedule(why: Why) {
     prev.need_resched.store(false, Ordering::Relaxed);
     let now = time::now_ns();
     let queue = locked.queue();
-    match why {
-        _ if prev.is_idle() => {}
-        Why::Preempted => queue.put_prev(now, PutPrev::Preempted),
-        Why::Yielded => queue.put_prev(now, PutPrev::Yielded),
+    let from_idle = core::ptr::eq(prev, &core.idle);
+    let picked = match why {
+        Why::Yielded => match queue.yield_current(now) {
+            None => return,
+            next => next,
+        },
+        Why::Preempted => {
+            if !from_idle {
+                queue.put_prev(now, PutPrev::Preempted);
+            }
+            queue.pick_next(now)
+        }
         Why::Park | Why::Exit => {
             queue.block_current(now);
+            queue.pick_next(now)
         }
-    }
-    let next = match queue.pick_next(now) {
-        Some(next) => thread_of(&next),
-        None => &core.idle,
     };
+    let next = picked.as_ref().map_or(&core.idle, thread_of);
+    let to_idle = picked.is_none();
     if let Some(event) = queue.next_event() {
         time::at_least_by(core, event);
     }
@@ -142,13 +152,13 @@ fn reschedule(why: Why) {
         return;
     }
     Counts::add(&core.counts.switches);
-    if why == Why::Preempted && !prev.is_idle() {
+    if why == Why::Preempted && !from_idle {
         offer(prev);
     }
-    if next.is_idle() {
+    if to_idle {
         cpu::IDLE.fetch_or(1 << core.id(), Ordering::Relaxed);
         core.idle_since.store(now, Ordering::Relaxed);
-    } else if prev.is_idle() {
+    } else if from_idle {
         cpu::IDLE.fetch_and(!(1 << core.id()), Ordering::Relaxed);
         let idled = now.saturating_sub(core.idle_since.load(Ordering::Relaxed));
         core.idle_time.store(
@@ -201,6 +211,12 @@ pub(crate) unsafe fn finish_switch(came_from: usize) {
     }
 }
 
+/// Gives this core to whoever is more urgent, or whose turn it is. Interrupts are masked.
+#[inline(never)]
+fn make_way() {
+    reschedule(Why::Preempted);
+}
+
 /// Switches if it may and should: from a place where preemption has just come on.
 #[cold]
 pub(crate) fn preempt() {
@@ -212,7 +228,7 @@ pub(crate) fn preempt() {
         return;
     }
     let state = arch::irq::save();
-    reschedule(Why::Preempted);
+    make_way();
     // SAFETY: IRQ-NEST: `state` is from above.
     unsafe { arch::irq::restore(state) }
 }
@@ -224,7 +240,7 @@ pub(crate) fn preempt_on_irq_exit() {
     if current.need_resched.load(Ordering::Relaxed)
         && current.preempt_count.load(Ordering::Relaxed) == 0
     {
-        reschedule(Why::Preempted);
+        make_way();
     }
 }
 
@@ -252,21 +268,16 @@ pub(crate) fn park(_cx: &mut TaskCx, deadline: Option<Instant>) {
         current.permit.swap(RUNNING, Ordering::Acquire);
         return;
     }
-    let Some(deadline) = deadline else {
-        let state = arch::irq::save();
-        reschedule(Why::Park);
-        // SAFETY: IRQ-NEST: `state` is from above.
-        unsafe { arch::irq::restore(state) };
-        return;
-    };
-    if !time::arm_park(current, deadline) {
+    if deadline.is_some_and(|deadline| !time::arm_park(current, deadline)) {
         return;
     }
     let state = arch::irq::save();
     reschedule(Why::Park);
     // SAFETY: IRQ-NEST: `state` is from above.
     unsafe { arch::irq::restore(state) };
-    time::disarm_park(current);
+    if deadline.is_some() {
+        time::disarm_park(current);
+    }
 }
 
 /// Whether the calling thread may sleep, as far as this kernel counts it. In every build; where the
@@ -498,7 +509,7 @@ pub(crate) fn idle_loop() -> ! {
     loop {
         arch::irq::mask();
         if thread::current().need_resched.load(Ordering::Relaxed) || pull(core) {
-            reschedule(Why::Preempted);
+            make_way();
         } else {
             arch::wait::for_interrupt();
         }

@@ -69,6 +69,14 @@ impl<H: Host> Semaphore<H> {
     /// Takes a permit, blocking until there is one.
     #[inline]
     pub fn acquire(&self, cx: &mut TaskCx) {
+        if !self.try_acquire() {
+            self.acquire_slow(cx);
+        }
+    }
+
+    /// Out of the way of those who find a permit.
+    #[cold]
+    fn acquire_slow(&self, cx: &mut TaskCx) {
         self.queue
             .wait_until(cx, |_| self.try_acquire().then_some(()));
     }

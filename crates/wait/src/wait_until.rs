@@ -91,8 +91,8 @@ impl<H: Host> WaitQueue<H> {
     ) -> Result<T, TimedOut> {
         let waiter = pin!(Waiter::with_mode(mode));
         let waiter = waiter.as_ref();
+        waiter.prepare(self, cx);
         loop {
-            waiter.prepare(self, cx);
             if !mutant!(CheckThenEnqueue)
                 && let Some(value) = cond(cx.atomic())
             {
@@ -112,6 +112,7 @@ impl<H: Host> WaitQueue<H> {
                 waiter.accept();
                 return Err(TimedOut);
             }
+            waiter.prepare_again(self, cx);
         }
     }
 }

@@ -124,7 +124,7 @@ impl<'q, H: Host> Waiter<'q, H> {
 
     /// [`prepare`](Waiter::prepare) for one that is on a queue, or was until a wake.
     #[inline(never)]
-    fn prepare_again(self: Pin<&Self>, queue: &'q WaitQueue<H>, cx: &mut TaskCx) {
+    pub(crate) fn prepare_again(self: Pin<&Self>, queue: &'q WaitQueue<H>, cx: &mut TaskCx) {
         if !self
             .queue
             .get()

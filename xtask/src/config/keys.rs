@@ -42,7 +42,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "stack_size",
         default: "64 KiB",
-        kind: Kind::Size(16 << 10, 1 << 20, 4 << 10),
+        kind: Kind::Size(16 << 10, 252 << 10, 4 << 10),
     },
 ];
 
@@ -130,7 +130,7 @@ mod tests {
         assert!(key.read("20 KiB").is_ok());
         for bad in ["18 KiB", "12 KiB", "2 MiB", "-4", ""] {
             assert!(
-                key.read(bad).unwrap_err().contains("16 KiB to 1024 KiB"),
+                key.read(bad).unwrap_err().contains("16 KiB to 252 KiB"),
                 "{bad}"
             );
         }

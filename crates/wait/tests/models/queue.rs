@@ -187,7 +187,6 @@ fn w3_leaving_hands_on_3_waiters() {
 }
 
 #[test]
-#[ignore = "full"]
 fn w3_leaving_hands_on_3_waiters_bound_3() {
     explore(3, || w3_leaving(2));
 }
