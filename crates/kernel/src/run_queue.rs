@@ -56,10 +56,12 @@ struct Locked {
 impl Locked {
     /// Takes the lock. Interrupts are masked by the caller.
     #[inline(always)]
+    #[track_caller]
     fn take(core: &'static Core) -> Self {
         debug_assert!(arch::irq::masked());
-        // SAFETY: LOCK-HELD: released by `drop`, or by `finish_switch` after a switch.
-        unsafe { core.run_queue.raw() }.lock::<Host>();
+        // SAFETY: MASK-TOKEN: interrupts stay masked until it is released, by `drop` or by
+        // `finish_switch` after a switch.
+        unsafe { core.run_queue.force_lock() };
         Self { core }
     }
 
