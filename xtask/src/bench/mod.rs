@@ -5,7 +5,9 @@ pub mod budgets;
 pub mod image;
 mod json;
 mod peers;
+mod plot;
 mod report;
+mod svg;
 mod table;
 
 use std::path::PathBuf;
@@ -19,6 +21,8 @@ pub struct Options {
     /// Only ids with this in them.
     pub id: Option<String>,
     pub json: Option<PathBuf>,
+    /// Where pictures of the figures go.
+    pub plot: Option<PathBuf>,
     /// Compare with the budgets, and fail if they are not kept.
     pub check: bool,
     /// Write what was measured into the budgets.
@@ -42,6 +46,10 @@ pub fn run(config: &Config, options: &Options) -> Result<()> {
         workspace::write(path, text.as_bytes())?;
     }
     print!("{}", table::text(&report, &peers));
+    if let Some(folder) = &options.plot {
+        let count = plot::write(&report, &peers, folder)?;
+        println!("{count} pictures in {}", folder.display());
+    }
     ended?;
     let all = id.is_none();
     if options.update_budgets {
