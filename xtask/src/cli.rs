@@ -200,11 +200,15 @@ pub struct BenchArgs {
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 
+    /// Draw the figures: SVG files in this folder
+    #[arg(long, value_name = "DIR")]
+    pub plot: Option<PathBuf>,
+
     /// Fail if a figure is not within its budget
     #[arg(long, conflicts_with = "update_budgets")]
     pub check: bool,
 
-    /// Write the figures into the budgets
+    /// Write the figures into the budgets, and say what changed
     #[arg(long)]
     pub update_budgets: bool,
 

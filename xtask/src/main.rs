@@ -94,6 +94,7 @@ fn run(command: Command) -> Result<()> {
             let options = bench::Options {
                 id: args.id,
                 json: args.json,
+                plot: args.plot,
                 check: args.check,
                 update_budgets: args.update_budgets,
                 qemu: args.qemu.qemu,

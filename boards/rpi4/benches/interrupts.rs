@@ -5,7 +5,8 @@ use crate::meter;
 use core::sync::atomic::{AtomicU32, Ordering};
 use layercake_kernel::irq::{self, Handler};
 use layercake_kernel::platform::IrqId;
-use layercake_kernel::{IrqCx, TaskCx};
+use layercake_kernel::wait::Semaphore;
+use layercake_kernel::{Host, IrqCx, TaskCx};
 
 /// The next software interrupt that nobody uses.
 static NEXT: AtomicU32 = AtomicU32::new(irq::SGI_FREE);
@@ -17,17 +18,17 @@ fn register(handler: Handler) -> u32 {
     number
 }
 
-/// Raise, handle, and take what the handler gave, in one thread.
+/// Raise, handle, and take the permit that the handler gave, in one thread.
 pub fn processing(cx: &mut TaskCx, _: u32) {
-    static GIVEN: Flag = Flag::new();
+    static GIVEN: Semaphore<Host> = Semaphore::new("bench", 0);
     fn handler(_: IrqCx<'_>) {
-        GIVEN.raise();
+        GIVEN.release();
     }
     let number = register(handler);
     while meter::wants_more() {
         meter::begin();
         irq::send_sgi(0, number);
-        GIVEN.wait(cx);
+        GIVEN.acquire(cx);
         meter::end();
     }
 }

@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+mod basic;
 mod crew;
 mod deadlines;
 mod heap;
@@ -26,7 +27,7 @@ mod working;
 use core::time::Duration;
 use layercake_kernel::thread::{Builder, CpuSet, Priority};
 use layercake_kernel::{TaskCx, console, entry, kprintln, power, time};
-use registry::{BENCHES, Bench, MISSING};
+use registry::{BENCHES, Bench, MISSING, SEEDED_PANIC, THEN_PANIC};
 
 entry!(&board_rpi4::BOARD, main);
 
@@ -47,9 +48,13 @@ fn drive(cx: &mut TaskCx) {
         kprintln!("@{{\"error\":\"{why}\"}}");
         power::poweroff(NOTHING);
     }
-    let pattern = board_rpi4::script::from_host().unwrap_or_default();
+    let asked = board_rpi4::script::from_host().unwrap_or_default();
+    let (pattern, then_panic) = match asked.strip_suffix(THEN_PANIC) {
+        Some(pattern) => (pattern, true),
+        None => (&*asked, false),
+    };
     let mut ran = 0;
-    for bench in BENCHES.iter().filter(|bench| bench.id.contains(&*pattern)) {
+    for bench in BENCHES.iter().filter(|bench| bench.id.contains(pattern)) {
         if bench.sizes.is_empty() {
             run(bench, None, cx);
         }
@@ -58,7 +63,10 @@ fn drive(cx: &mut TaskCx) {
         }
         ran += 1;
     }
-    for (id, why) in MISSING.iter().filter(|(id, _)| id.contains(&*pattern)) {
+    if then_panic {
+        run(&SEEDED_PANIC, None, cx);
+    }
+    for (id, why) in MISSING.iter().filter(|(id, _)| id.contains(pattern)) {
         kprintln!("@{{\"id\":\"{id}\",\"missing\":\"{why}\"}}");
         ran += 1;
     }

@@ -2,8 +2,8 @@
 //! there is nothing to measure yet.
 
 use crate::{
-    deadlines, heap, interrupts, keystroke, locking, policy, remote, switching, threads, waking,
-    working,
+    basic, deadlines, heap, interrupts, keystroke, locking, policy, remote, switching, threads,
+    waking, working,
 };
 use layercake_kernel::TaskCx;
 
@@ -47,6 +47,11 @@ const MANY: &[u32] = &[1, 10, 100, 1000, 10_000, 100_000];
 
 pub const BENCHES: &[Bench] = &[
     one(
+        "basic.processing",
+        basic::processing,
+        "no kernel at all: one pass over 1024 words, each read, changed and written; more than the same each time would be the kernel's doing",
+    ),
+    one(
         "switch.cooperative",
         switching::cooperative,
         "5 equal first-in-first-out threads: from a thread's call of yield_now to the next thread's return from its own",
@@ -59,7 +64,7 @@ pub const BENCHES: &[Bench] = &[
     one(
         "irq.processing",
         interrupts::processing,
-        "raise a software interrupt on this core, whose handler sets a flag and calls wake_one (nobody waits yet); the same thread finds the flag set in wait_until",
+        "raise a software interrupt on this core, whose handler releases a semaphore (nobody waits yet); the same thread acquires it",
     ),
     one(
         "irq.preemption",
@@ -134,6 +139,16 @@ pub const BENCHES: &[Bench] = &[
         "lock and unlock an IrqSpinLock (interrupts masked)",
     ),
     one(
+        "mutex.uncontended",
+        locking::mutex,
+        "lock and unlock a blocking Mutex",
+    ),
+    one(
+        "sem.uncontended",
+        locking::semaphore,
+        "acquire and release a Semaphore of one permit",
+    ),
+    one(
         "work.round_trip",
         working::round_trip,
         "queue an empty item to an idle worker of higher priority on this core, which runs it and sleeps again; back behind queue",
@@ -194,7 +209,15 @@ pub const BENCHES: &[Bench] = &[
 pub const MISSING: &[(&str, &str)] = &[
     ("msg.same_thread", "there are no channels yet"),
     ("msg.handoff", "there are no channels yet"),
-    ("sem.uncontended", "there is no semaphore yet"),
-    ("mutex.uncontended", "there is no blocking mutex yet"),
     ("recorder.record", "there is no recorder yet"),
 ];
+
+/// Behind a pattern: run [`SEEDED_PANIC`] when the rest has been measured.
+pub const THEN_PANIC: &str = "+panic";
+
+/// Not a benchmark: what becomes of a run whose benchmark panics is tested with it.
+pub const SEEDED_PANIC: Bench = one(
+    "seeded.panic",
+    |_, _| panic!("as it was asked to"),
+    "nothing",
+);

@@ -22,13 +22,18 @@ const HEAD: &str = "\
 # What each benchmark may cost, in instructions: the figure with which it last landed.
 #
 # `cargo xtask test` fails when a figure is off by more than 2% or 2 instructions, whichever is
-# larger. `cargo xtask bench --update-budgets` writes the figures of now; whoever commits a larger
-# one says why in the commit.
+# larger. `cargo xtask bench --update-budgets` writes the figures of now, and says what changed;
+# whoever commits a larger one says why in the commit.
 
 [budgets]
 ";
 
+const WHAT_TO_DO: &str = "\
+if this is meant, `cargo xtask bench --update-budgets` writes the figures of now into the file; say \
+in the commit why those that grew did";
+
 /// By id, or by id and size: `wake.broadcast/8`.
+#[derive(Clone)]
 pub struct Budgets(BTreeMap<String, f64>);
 
 fn path() -> PathBuf {
@@ -70,8 +75,7 @@ impl Budgets {
             return Ok(());
         }
         fail(format!(
-            "the budgets in {FILE} are not kept (`cargo xtask bench --update-budgets` rewrites \
-             them):\n{}",
+            "the budgets in {FILE} are not kept:\n{}\n{WHAT_TO_DO}",
             breaches.join("\n")
         ))
     }
@@ -84,8 +88,10 @@ impl Budgets {
             .collect();
         let measured = |key: &String| report.figures.iter().any(|figure| figure.key() == *key);
         if all {
-            let lost = self.0.keys().filter(|key| !measured(key));
-            breaches.extend(lost.map(|key| format!("{key} has a budget and was not measured")));
+            let lost = self.0.iter().filter(|(key, _)| !measured(key));
+            breaches.extend(lost.map(|(key, budget)| {
+                format!("{key}: landed {}, now not measured", number(*budget))
+            }));
         }
         breaches
     }
@@ -93,25 +99,68 @@ impl Budgets {
     fn breach(&self, figure: &Figure) -> Option<String> {
         let (key, now) = (figure.key(), figure.instructions);
         let Some(&budget) = self.0.get(&key) else {
-            return Some(format!("{key} has no budget; it takes {}", number(now)));
+            let now = number(now);
+            return Some(format!("{key}: now {now}, has no budget"));
         };
-        let slack = (budget * 0.02).max(2.0);
-        let (was, is) = (number(budget), number(now));
-        if now > budget + slack {
-            Some(format!("{key} grew from {was} to {is}"))
-        } else if now < budget - slack {
-            Some(format!("{key} fell from {was} to {is}: tighten its budget"))
-        } else {
-            None
+        let slack = slack(budget);
+        if (now - budget).abs() <= slack {
+            return None;
         }
+        let hint = match now < budget {
+            true => ": a gain, to be written down",
+            false => "",
+        };
+        Some(format!(
+            "{key}: landed {}, now {}, allowed {} to {}{hint}",
+            number(budget),
+            number(now),
+            number((budget - slack).max(0.0)),
+            number(budget + slack),
+        ))
     }
 
-    /// Writes what was measured; what was not keeps its budget.
-    pub fn update(mut self, report: &Report) -> Result<()> {
+    /// Writes what was measured, and says what changed. What was not measured keeps its budget,
+    /// unless `all` were: then there is no such id any more.
+    pub fn update(self, report: &Report, all: bool) -> Result<String> {
+        let new = self.updated(report, all);
+        workspace::write(&path(), new.text().as_bytes())?;
+        Ok(self.changes(&new))
+    }
+
+    fn updated(&self, report: &Report, all: bool) -> Self {
+        let mut new = match all {
+            true => BTreeMap::new(),
+            false => self.0.clone(),
+        };
         for figure in &report.figures {
-            self.0.insert(figure.key(), rounded(figure.instructions));
+            new.insert(figure.key(), rounded(figure.instructions));
         }
-        workspace::write(&path(), self.text().as_bytes())
+        Self(new)
+    }
+
+    /// What is different in `new`, a line each, and the sum of it.
+    fn changes(&self, new: &Self) -> String {
+        let mut text = String::new();
+        let (mut more, mut less) = (0, 0);
+        for (key, &now) in &new.0 {
+            match self.0.get(key) {
+                Some(&was) if was == now => {}
+                Some(&was) => {
+                    *(if now > was { &mut more } else { &mut less }) += 1;
+                    let (from, to) = (number(was), number(now));
+                    let percent = (now - was) / was.max(1.0) * 100.0;
+                    text += &format!("{key}: {from} -> {to} ({percent:+.1}%)\n");
+                }
+                None => text += &format!("{key}: new, {}\n", number(now)),
+            }
+        }
+        for key in self.0.keys().filter(|key| !new.0.contains_key(*key)) {
+            text += &format!("{key}: gone\n");
+        }
+        match text.is_empty() {
+            true => "the budgets are as they were\n".into(),
+            false => format!("\n{text}{FILE}: {less} smaller, {more} larger\n"),
+        }
     }
 
     fn text(&self) -> String {
@@ -121,6 +170,11 @@ impl Budgets {
             .map(|(key, budget)| format!("\"{key}\" = {budget}\n"));
         HEAD.to_owned() + &lines.collect::<String>()
     }
+}
+
+/// How far a figure may be from its budget, to either side.
+fn slack(budget: f64) -> f64 {
+    (budget * 0.02).max(2.0)
 }
 
 #[cfg(test)]
@@ -166,6 +220,30 @@ mod tests {
         let budgets = Budgets(BTreeMap::from([("a".to_owned(), 1.0)]));
         assert_eq!(budgets.breaches(&report(&[("b", 1.0)]), true).len(), 2);
         assert_eq!(budgets.breaches(&report(&[("b", 1.0)]), false).len(), 1);
+    }
+
+    #[test]
+    fn a_breach_names_all_figures() {
+        let budgets = Budgets(BTreeMap::from([("a".to_owned(), 200.0)]));
+        assert_eq!(
+            budgets.breaches(&report(&[("a", 210.5)]), true),
+            ["a: landed 200, now 210.5, allowed 196 to 204"]
+        );
+    }
+
+    #[test]
+    fn an_update_says_what_changed() {
+        let old = Budgets(BTreeMap::from([
+            ("a".to_owned(), 200.0),
+            ("b".to_owned(), 3.0),
+        ]));
+        let measured = report(&[("a", 190.0), ("c", 7.0)]);
+        let part = old.updated(&measured, false);
+        assert_eq!(part.0["b"], 3.0);
+        assert!(old.changes(&old).contains("as they were"));
+        let text = old.changes(&old.updated(&measured, true));
+        assert!(text.starts_with("\na: 200 -> 190 (-5.0%)\nc: new, 7\nb: gone\n"));
+        assert!(text.ends_with("1 smaller, 0 larger\n"));
     }
 
     #[test]

@@ -23,7 +23,7 @@ impl Versions {
         }
         Ok(Self {
             commit,
-            qemu: qemu.version.to_string(),
+            qemu: qemu.full_version.clone(),
             rustc: first_line(Command::new("rustc").arg("--version")),
         })
     }
