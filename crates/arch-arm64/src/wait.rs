@@ -17,13 +17,6 @@ pub fn for_event() {
     unsafe { asm!("wfe", options(nostack, preserves_flags)) }
 }
 
-/// Wakes all cores that wait for an event; earlier stores are visible to them.
-#[inline(always)]
-pub fn send_event() {
-    // SAFETY: the instructions have no effect on the program's state.
-    unsafe { asm!("dsb ishst", "sev", options(nostack, preserves_flags)) }
-}
-
 /// Waits until `*word != value`; returns what it then is, read with acquire.
 ///
 /// The exclusive load arms the core's monitor, and any store to the line by another core is the
@@ -74,26 +67,4 @@ pub fn until_eq(word: &AtomicU32, value: u32) {
             options(nostack),
         );
     }
-}
-
-/// [`while_eq`] for a half word.
-#[inline(always)]
-pub fn while_eq_u16(word: &core::sync::atomic::AtomicU16, value: u16) -> u16 {
-    let now: u32;
-    // SAFETY: reads one aligned half word that the reference keeps alive.
-    unsafe {
-        asm!(
-            "sevl",
-            "2: wfe",
-            "ldaxrh {now:w}, [{word}]",
-            "cmp {now:w}, {value:w}",
-            "b.eq 2b",
-            "clrex",
-            now = out(reg) now,
-            word = in(reg) word.as_ptr(),
-            value = in(reg) u32::from(value),
-            options(nostack),
-        );
-    }
-    now as u16
 }

@@ -1,0 +1,58 @@
+//! What a core does that has nothing to run: pull a thread from another, or sleep.
+
+use super::place::Spare;
+use super::switch::make_way;
+use super::{Locked, thread_of};
+use crate::cpu::{self, Core};
+use crate::{thread, time};
+use core::sync::atomic::Ordering;
+use layercake_arch_arm64 as arch;
+use layercake_sched::{CpuSet, Enqueue, pull_from};
+
+/// What an idle core does, for ever: takes a thread from a core that has too many, or sleeps
+/// until an interrupt.
+pub(crate) fn idle_loop() -> ! {
+    let core = cpu::this();
+    core.idle_since.store(time::now_ns(), Ordering::Relaxed);
+    cpu::IDLE.fetch_or(1 << core.id(), Ordering::Relaxed);
+    loop {
+        arch::irq::mask();
+        if thread::current().need_resched.load(Ordering::Relaxed) || pull(core) {
+            make_way();
+        } else {
+            arch::wait::for_interrupt();
+        }
+        // SAFETY: IRQ-NEST: the idle loop holds nothing; it begins and ends with them on.
+        unsafe { arch::irq::unmask() };
+    }
+}
+
+/// Moves one thread that waits on a busy core to `core`, this one, which idles. Interrupts are
+/// masked.
+fn pull(core: &'static Core) -> bool {
+    let online = CpuSet::from_bits(u64::from(cpu::online_mask()));
+    let Some(from) = pull_from(online, core.id(), &Spare) else {
+        return false;
+    };
+    let now = time::now_ns();
+    let pulled = Locked::take(cpu::core(from))
+        .queue()
+        .pull(CpuSet::one(core.id()), now);
+    let Some(pulled) = pulled else {
+        return false;
+    };
+    thread_of(&pulled).core.store(core.id(), Ordering::Relaxed);
+    Locked::take(core)
+        .queue()
+        .enqueue(pulled, now, Enqueue::Migrate);
+    true
+}
+
+/// How long a core has idled. Its run queue is locked by the caller.
+pub(super) fn idle_time(core: &Core, now: u64) -> u64 {
+    let mut time = core.idle_time.load(Ordering::Relaxed);
+    if cpu::IDLE.load(Ordering::Relaxed) & (1 << core.id()) != 0 {
+        time += now.saturating_sub(core.idle_since.load(Ordering::Relaxed));
+    }
+    time
+}

@@ -1,0 +1,114 @@
+//! The scheduler's mechanism: blocking, waking, preempting and switching. Who runs next is the
+//! policy's to say (`layercake-sched`); this file does it.
+//!
+//! # The permit
+//!
+//! `RUNNING -> PARKED` by the thread itself, under its core's run queue lock, when it has no permit;
+//! `RUNNING -> NOTIFIED` (the sticky permit) and `PARKED -> RUNNING` by whoever unparks it. Only the
+//! one that changes `PARKED` makes the thread runnable, so that happens once for each park.
+//!
+//! # Nobody runs on a stack in use (W10)
+//!
+//! A core holds the raw lock of its run queue from before a thread is marked PARKED (or put back)
+//! until it is off that thread's stack: the lock is handed over the switch and released by
+//! [`finish_switch`]. Whoever makes a thread runnable takes the lock of the core that it ran on
+//! last before it puts it anywhere, and so waits for just that.
+//!
+//! # No wake is late
+//!
+//! A thread made runnable on this core, and more urgent: `need_resched`, looked at when interrupts
+//! return and when preemption comes on. On another core: the same by a software interrupt. Where
+//! interrupts are masked on this core outside of a handler, neither place would be passed when they
+//! are unmasked; so the core sends the software interrupt to itself, and it waits until then.
+
+mod idle;
+mod look;
+mod place;
+mod sleep_check;
+mod switch;
+mod wake;
+
+pub(crate) use idle::idle_loop;
+pub(crate) use look::look_at;
+pub(crate) use sleep_check::may_sleep;
+pub(crate) use switch::{
+    finish_switch, leave_for_ever, park, preempt, preempt_on_irq_exit, yield_now,
+};
+pub(crate) use wake::{on_reschedule_sgi, on_timer, start, unpark};
+
+use crate::cpu::Core;
+use crate::thread::{self, Thread};
+use core::sync::atomic::Ordering;
+use layercake_arch_arm64 as arch;
+use layercake_sched::{EntityRef, RunQueue};
+
+/// `permit`: no permit, not parked.
+pub(crate) const RUNNING: u8 = 0;
+/// `permit`: there is one; the next park returns at once.
+pub(crate) const NOTIFIED: u8 = 1;
+/// `permit`: on no run queue; whoever unparks it puts it on one.
+pub(crate) const PARKED: u8 = 2;
+
+/// A core's run queue with its raw lock held; the mask is the caller's business.
+struct Locked {
+    core: &'static Core,
+}
+
+impl Locked {
+    /// Takes the lock. Interrupts are masked by the caller.
+    #[inline(always)]
+    #[track_caller]
+    fn take(core: &'static Core) -> Self {
+        debug_assert!(arch::irq::masked());
+        // SAFETY: MASK-TOKEN: interrupts stay masked until it is released, by `drop` or by
+        // `finish_switch` after a switch.
+        unsafe { core.run_queue.force_lock() };
+        Self { core }
+    }
+
+    #[inline(always)]
+    fn queue(&mut self) -> &mut RunQueue {
+        // SAFETY: LOCK-HELD: the raw lock is held as long as this lives.
+        unsafe { &mut *self.core.run_queue.as_ptr() }
+    }
+
+    /// Keeps the lock over a context switch: [`finish_switch`] releases it.
+    #[inline(always)]
+    fn hand_over(self) {
+        core::mem::forget(self);
+    }
+}
+
+impl Drop for Locked {
+    #[inline(always)]
+    fn drop(&mut self) {
+        let waiting = self.queue().runnable();
+        self.core.waiting.store(waiting, Ordering::Relaxed);
+        // SAFETY: LOCK-HELD: taken by `take`, or by the thread that this core switched from.
+        unsafe { self.core.run_queue.force_unlock() }
+    }
+}
+
+/// The handle of a thread for the policy.
+#[inline(always)]
+fn entity(thread: &'static Thread) -> EntityRef {
+    // SAFETY: ENT-LIVE: threads are never freed or moved. ENT-LOCK: this file touches entities
+    // under the lock of the run queue of `thread.core` only.
+    unsafe { EntityRef::from_raw(thread.entity.get()) }
+}
+
+/// The thread that an entity is embedded in.
+#[inline(always)]
+fn thread_of(entity: &EntityRef) -> &'static Thread {
+    // SAFETY: THREAD-STABLE: every entity here is the first field of a thread that is never freed.
+    unsafe { &*entity.as_ptr().cast::<Thread>() }
+}
+
+const _: () = assert!(core::mem::offset_of!(Thread, entity) == 0);
+
+/// Notes that the running thread of this core should make way. Interrupts are masked.
+fn set_need_resched() {
+    thread::current()
+        .need_resched
+        .store(true, Ordering::Relaxed);
+}

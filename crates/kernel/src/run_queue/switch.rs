@@ -1,0 +1,209 @@
+//! Giving the core to another thread: the one place that switches, and the reasons for it.
+
+use super::sleep_check::check_may_sleep;
+use super::{Locked, NOTIFIED, PARKED, RUNNING, thread_of};
+use crate::cpu::{self, Counts};
+use crate::sync::TaskCx;
+use crate::thread::{self, Thread};
+use crate::wait::Instant;
+use crate::{irq, time};
+use core::sync::atomic::Ordering;
+use layercake_arch_arm64 as arch;
+use layercake_sched::PutPrev;
+
+/// Why a core looks for another thread.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why {
+    Preempted,
+    Yielded,
+    Park,
+    Exit,
+}
+
+/// Gives this core to whoever should have it. Interrupts are masked. Returns when the calling
+/// thread runs again, perhaps on another core; at once if it may go on.
+///
+/// Inlined into each of its few callers, which leaves in each only what its reason needs.
+#[inline(always)]
+fn reschedule(why: Why) {
+    let core = cpu::this();
+    let prev = thread::current();
+    let mut locked = Locked::take(core);
+    if why == Why::Park
+        && prev
+            .permit
+            .compare_exchange(RUNNING, PARKED, Ordering::AcqRel, Ordering::Acquire)
+            .is_err()
+    {
+        // Notified meanwhile: take the permit and go on. A swap, not a store: whoever gave the
+        // permit last must be heard, too.
+        prev.permit.swap(RUNNING, Ordering::Acquire);
+        return;
+    }
+    prev.need_resched.store(false, Ordering::Relaxed);
+    let now = time::now_ns();
+    let queue = locked.queue();
+    let from_idle = core::ptr::eq(prev, &core.idle);
+    let picked = match why {
+        Why::Yielded => match queue.yield_current(now) {
+            None => return,
+            next => next,
+        },
+        Why::Preempted => {
+            if !from_idle {
+                queue.put_prev(now, PutPrev::Preempted);
+            }
+            queue.pick_next(now)
+        }
+        Why::Park | Why::Exit => {
+            queue.block_current(now);
+            queue.pick_next(now)
+        }
+    };
+    let next = picked.as_ref().map_or(&core.idle, thread_of);
+    let to_idle = picked.is_none();
+    if let Some(event) = queue.next_event() {
+        time::at_least_by(core, event);
+    }
+    if core::ptr::eq(next, prev) {
+        return;
+    }
+    Counts::add(&core.counts.switches);
+    if why == Why::Preempted && !from_idle {
+        offer(prev);
+    }
+    if to_idle {
+        cpu::IDLE.fetch_or(1 << core.id(), Ordering::Relaxed);
+        core.idle_since.store(now, Ordering::Relaxed);
+    } else if from_idle {
+        let waits = queue.runnable() > 0;
+        cpu::IDLE.fetch_and(!(1 << core.id()), Ordering::Relaxed);
+        let idled = now.saturating_sub(core.idle_since.load(Ordering::Relaxed));
+        core.idle_time.store(
+            core.idle_time.load(Ordering::Relaxed) + idled,
+            Ordering::Relaxed,
+        );
+        if waits {
+            // Two wakes chose this core while it was idle; another idle one takes the second.
+            call_idle(u64::MAX);
+        }
+    }
+    core.current
+        .store((&raw const *next).cast_mut(), Ordering::Relaxed);
+    locked.hand_over();
+    // SAFETY: SWITCH, CURRENT: `next` is off its stack (it was on a run queue, see the head of this
+    // file, or is this core's idle thread), interrupts are masked, and `prev` is kept for ever.
+    let came_from = unsafe {
+        arch::core_block::set_current((&raw const *next).cast());
+        arch::switch::switch(
+            prev.saved_sp.as_ptr(),
+            next.saved_sp.get(),
+            prev as *const _ as usize,
+        )
+    };
+    // SAFETY: SWITCH: what `switch` carried.
+    unsafe { finish_switch(came_from) }
+}
+
+/// Tells an idle core that may run it of a thread that has to wait here: that core pulls it.
+#[inline]
+fn offer(thread: &Thread) {
+    call_idle(thread.allowed().bits());
+}
+
+/// Makes an idle core, one of `among`, look for a thread to pull.
+#[inline]
+fn call_idle(among: u64) {
+    let takers = u64::from(cpu::IDLE.load(Ordering::Relaxed)) & among;
+    if takers != 0 {
+        irq::send_sgi(takers.trailing_zeros() as usize, irq::SGI_RESCHEDULE);
+    }
+}
+
+/// The first thing after a switch: lets go of the run queue, and of the thread that was left.
+///
+/// # Safety
+///
+/// Invariant **SWITCH**: called once after each switch, with interrupts masked and with what
+/// `switch` returned.
+#[inline]
+pub(crate) unsafe fn finish_switch(came_from: usize) {
+    // SAFETY: THREAD-STABLE, SWITCH: the address of the thread that was left.
+    let prev = unsafe { &*(came_from as *const Thread) };
+    // Asked under the lock: once it is open, the thread may run, and end, on another core.
+    let ended = prev.is_exiting();
+    // The lock that the thread that was left took, on this core.
+    drop(Locked { core: cpu::this() });
+    if ended {
+        thread::after_end_of(prev);
+    }
+}
+
+/// Gives this core to whoever is more urgent, or whose turn it is. Interrupts are masked.
+#[inline(never)]
+pub(super) fn make_way() {
+    reschedule(Why::Preempted);
+}
+
+/// Switches if it may and should: from a place where preemption has just come on.
+#[cold]
+pub(crate) fn preempt() {
+    if arch::irq::masked() {
+        // Not now; at the latest when they are unmasked.
+        if cpu::this().irq_depth.get() == 0 {
+            irq::send_sgi(cpu::this().id(), irq::SGI_RESCHEDULE);
+        }
+        return;
+    }
+    let state = arch::irq::save();
+    make_way();
+    // SAFETY: IRQ-NEST: `state` is from above.
+    unsafe { arch::irq::restore(state) }
+}
+
+/// On the way out of an interrupt: switches if it may and should. Interrupts are masked.
+#[inline]
+pub(crate) fn preempt_on_irq_exit() {
+    let current = thread::current();
+    if current.need_resched.load(Ordering::Relaxed)
+        && current.preempt_count.load(Ordering::Relaxed) == 0
+    {
+        make_way();
+    }
+}
+
+/// Lets others of equal priority run.
+pub(crate) fn yield_now() {
+    let state = arch::irq::save();
+    reschedule(Why::Yielded);
+    // SAFETY: IRQ-NEST: `state` is from above.
+    unsafe { arch::irq::restore(state) }
+}
+
+/// Ends the calling thread.
+pub(crate) fn leave_for_ever() -> ! {
+    let _ = arch::irq::save();
+    reschedule(Why::Exit);
+    unreachable!("a thread that has ended was switched to");
+}
+
+/// Blocks the calling thread until it is unparked or until `deadline`; at once if it has a permit.
+#[track_caller]
+pub(crate) fn park(_cx: &mut TaskCx, deadline: Option<Instant>) {
+    let current = thread::current();
+    check_may_sleep(current);
+    if current.permit.load(Ordering::Relaxed) == NOTIFIED {
+        current.permit.swap(RUNNING, Ordering::Acquire);
+        return;
+    }
+    if deadline.is_some_and(|deadline| !time::arm_park(current, deadline)) {
+        return;
+    }
+    let state = arch::irq::save();
+    reschedule(Why::Park);
+    // SAFETY: IRQ-NEST: `state` is from above.
+    unsafe { arch::irq::restore(state) };
+    if deadline.is_some() {
+        time::disarm_park(current);
+    }
+}
