@@ -4,7 +4,11 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{build::Profile, config::Uart, test::Kind};
+use crate::{
+    build::{How, Profile},
+    config::Uart,
+    test::Kind,
+};
 
 /// Builds, runs and tests Layercake.
 #[derive(Parser)]
@@ -44,17 +48,25 @@ pub struct BuildArgs {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
 
+    /// Build the board's package with these features, such as stats
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    features: Vec<String>,
+
     /// Build without optimisation
     #[arg(long)]
     dev: bool,
 }
 
 impl BuildArgs {
-    pub fn profile(&self) -> Profile {
-        if self.dev {
+    pub fn how(&self) -> How {
+        let profile = if self.dev {
             Profile::Dev
         } else {
             Profile::Release
+        };
+        How {
+            profile,
+            features: self.features.clone(),
         }
     }
 }
@@ -98,7 +110,7 @@ pub struct QemuArgs {
     pub gdb: bool,
 
     /// Run this image instead of building one
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["set", "dev"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["set", "features", "dev"])]
     pub kernel: Option<PathBuf>,
 
     /// Enter the ELF, at EL3 on all cores at once, instead of the raw image at EL2

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    build::{self, Profile},
+    build,
     config::Config,
     error::{Context, Error, Result, fail},
     process::{self, Group, Process},
@@ -23,11 +23,11 @@ pub fn run(
     qemu: &Qemu,
     gdb: &Path,
     config: &Config,
-    profile: Profile,
+    how: &build::How,
     script: Option<String>,
     commands: &[String],
 ) -> Result<()> {
-    let image = build::kernel(config, profile)?;
+    let image = build::kernel(config, how)?;
     let port = free_port()?;
     let log = workspace::output_dir("")?.join("gdb-console.log");
     let machine = Machine {

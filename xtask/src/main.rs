@@ -46,7 +46,7 @@ fn run(command: Command) -> Result<()> {
             let config = config(&args.build.set)?;
             let options = qemu::Options {
                 uart: args.uart(),
-                profile: args.build.profile(),
+                how: args.build.how(),
                 script: args.run,
                 timeout: args.timeout,
                 log: args.log,
@@ -68,12 +68,12 @@ fn run(command: Command) -> Result<()> {
                 &qemu,
                 &debugger,
                 &config,
-                args.build.profile(),
+                &args.build.how(),
                 args.run,
                 &args.ex,
             )
         }
-        Command::Build(args) => build::run(&config(&args.set)?, args.profile()),
+        Command::Build(args) => build::run(&config(&args.set)?, &args.how()),
         Command::Test(args) => {
             let config = config(&args.set)?;
             let options = test::Options {

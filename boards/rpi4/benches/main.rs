@@ -13,6 +13,7 @@ mod crew;
 mod deadlines;
 mod heap;
 mod interrupts;
+mod keystroke;
 mod locking;
 mod meter;
 mod policy;

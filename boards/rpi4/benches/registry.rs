@@ -2,8 +2,8 @@
 //! there is nothing to measure yet.
 
 use crate::{
-    basic, deadlines, heap, interrupts, locking, policy, remote, switching, threads, waking,
-    working,
+    basic, deadlines, heap, interrupts, keystroke, locking, policy, remote, switching, threads,
+    waking, working,
 };
 use layercake_kernel::TaskCx;
 
@@ -80,6 +80,11 @@ pub const BENCHES: &[Bench] = &[
         "irq.to_thread",
         interrupts::to_thread,
         "from before the raising of a software interrupt on this core to the line after wait_until of a higher thread, which the handler wakes",
+    ),
+    one(
+        "console.keystroke",
+        keystroke::keystroke,
+        "a byte is received: from the instruction that makes the UART interrupt to the line behind console::read in the thread that waited for it; all cores together",
     ),
     one(
         "wake.none",

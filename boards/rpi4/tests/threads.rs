@@ -160,7 +160,7 @@ fn ten_thousand_leave_nothing(cx: &mut TaskCx) {
             HIGHEST.fetch_max(thread::current_id(), Ordering::Relaxed);
         });
         let thread = thread.expect("a thread");
-        if n % 4 == 0 {
+        if n.is_multiple_of(4) {
             thread.detach();
         } else {
             thread.join(cx);

@@ -150,7 +150,7 @@ fn run_with_books(books: &work::Running<'_, Host, Books>, cx: &mut TaskCx) {
     books
         .seen
         .store(books.submitted.load(Ordering::Relaxed), Ordering::Relaxed);
-    if run % 64 == 0 {
+    if run.is_multiple_of(64) {
         time::sleep(cx, Duration::from_micros(50));
     }
     assert!(books.inside.swap(false, Ordering::Release));
@@ -177,7 +177,7 @@ fn items_from_interrupts_are_all_accounted_for(cx: &mut TaskCx) {
         let count = INTERRUPTS.fetch_add(1, Ordering::Relaxed);
         submit(&ITEM[cpu::current()], &FIRST_QUEUE);
         // On one queue and on the other: an item is never on both.
-        let queue = if count % 3 == 0 {
+        let queue = if count.is_multiple_of(3) {
             &FIRST_QUEUE
         } else {
             &SECOND_QUEUE

@@ -30,7 +30,7 @@ pub(crate) struct Core {
     pub programmed: AtomicU64,
     /// The thread that runs when none is runnable; the core's boot context.
     pub idle: Thread,
-    /// When the core went idle, in ns, if it is idle. Under the run queue's lock.
+    /// When the core went idle, in ns, if it is idle. Under the run queue's lock. 0 while it boots.
     pub idle_since: AtomicU64,
     /// How long it has idled before that, in ns. Under the run queue's lock.
     pub idle_time: AtomicU64,
@@ -97,9 +97,9 @@ impl Core {
             idle_since: AtomicU64::new(0),
             idle_time: AtomicU64::new(0),
             current: AtomicPtr::new(core::ptr::null_mut()),
-            run_queue: IrqSpinLock::new(RunQueue::new(SLICE_NS)),
+            run_queue: IrqSpinLock::new(RunQueue::new(SLICE_NS)).named("run queue"),
             waiting: AtomicUsize::new(0),
-            timers: IrqSpinLock::new(TimerQueue::new()),
+            timers: IrqSpinLock::new(TimerQueue::new()).named("timers"),
             held: Held::new(),
             counts: Counts::new(),
             stopped: crate::stop::Report::new(),
@@ -165,6 +165,11 @@ pub(crate) fn online() -> impl Iterator<Item = &'static Core> {
 /// Bit per core that is up.
 pub fn online_mask() -> u32 {
     ONLINE.load(Ordering::Acquire)
+}
+
+/// Whether the calling core has taken up its idle loop, and interrupts with that.
+pub(crate) fn has_booted() -> bool {
+    this().idle_since.load(Ordering::Relaxed) != 0
 }
 
 /// Says that the calling core is up.

@@ -2,9 +2,10 @@
 
 use crate::thread::{self, Thread};
 use crate::{cpu, run_queue, time};
-use core::sync::atomic::{AtomicU32, Ordering, compiler_fence};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
 use layercake_arch_arm64 as arch;
 use layercake_sync::check::{Held, WhyNot};
+use layercake_sync::order::Report;
 use layercake_sync::{Cpu, TaskCx};
 use layercake_wait::Instant;
 
@@ -58,9 +59,43 @@ unsafe impl Cpu for Host {
         run_queue::may_sleep()
     }
 
+    #[inline]
+    fn timestamp() -> u64 {
+        time::now_ns()
+    }
+
+    #[inline]
+    fn irqs_masked() -> Option<bool> {
+        // As long as a core boots they are masked for whatever it locks.
+        cpu::has_booted().then(arch::irq::masked)
+    }
+
+    /// 0.1 s. Far more than any lock of this kernel is held for, and more than the emulator stops
+    /// a core for when the machine under it is busy.
+    const HOLD_LIMIT: u64 = 100_000_000;
+
+    #[cold]
+    fn lock_report(report: &Report<'_>) {
+        match report {
+            Report::HeldTooLong { .. } => report_hold(report),
+            _ => panic!("{report}"),
+        }
+    }
+
     #[inline(always)]
     fn wait_while_eq(word: &AtomicU32, value: u32) -> u32 {
         arch::wait::while_eq(word, value)
+    }
+}
+
+/// Logs a hold that was too long. Not with another lock held, which may be the console's: that one
+/// has been held for even longer, and is reported when it goes. Nor while another is reported, for
+/// it may be the console that is slow.
+fn report_hold(report: &Report<'_>) {
+    static BUSY: AtomicBool = AtomicBool::new(false);
+    if cpu::this().held.count() == 0 && !BUSY.swap(true, Ordering::Acquire) {
+        log::warn!("{report}");
+        BUSY.store(false, Ordering::Release);
     }
 }
 

@@ -18,9 +18,10 @@ const SPARE: usize = 4;
 #[global_allocator]
 static ALLOCATOR: Heap<Host> = Heap::new();
 static FRAMES: Frames<Host> = Frames::new();
-static TABLES: SpinLock<Option<Tables>> = SpinLock::new(None);
+static TABLES: SpinLock<Option<Tables>> = SpinLock::new(None).named("page tables");
 /// Frames for page tables, set aside so that mapping cannot run out half-way.
-static SPARES: SpinLock<heapless::Vec<usize, SPARE>> = SpinLock::new(heapless::Vec::new());
+static SPARES: SpinLock<heapless::Vec<usize, SPARE>> =
+    SpinLock::new(heapless::Vec::new()).named("spare stacks");
 
 /// The figures of the memory: bytes of the heap, and of the frames.
 #[derive(Debug, Clone, Copy)]

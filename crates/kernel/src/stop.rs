@@ -37,7 +37,7 @@ impl Report {
             pc: AtomicUsize::new(0),
             sp: AtomicUsize::new(0),
             frame: AtomicUsize::new(0),
-            message: IrqSpinLock::new(Message::new()),
+            message: IrqSpinLock::new(Message::new()).named("panic message"),
         }
     }
 

@@ -102,7 +102,8 @@ impl<C: Cpu, M: BitAlloc + 'static> Frames<C, M> {
                 hint: 0,
                 total: 0,
                 used: 0,
-            }),
+            })
+            .named("frames"),
         }
     }
 

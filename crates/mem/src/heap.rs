@@ -56,7 +56,8 @@ impl<C: Cpu> Heap<C> {
                     used: 0,
                     live: 0,
                 },
-            }),
+            })
+            .named("heap"),
         }
     }
 

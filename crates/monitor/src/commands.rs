@@ -9,6 +9,7 @@ mod demo;
 mod echo;
 mod help;
 mod input;
+mod locks;
 mod log;
 mod panic;
 mod power;
@@ -26,6 +27,7 @@ pub const TABLE: &[Command<Run>] = &[
     help::COMMAND,
     threads::COMMAND,
     cores::COMMAND,
+    locks::COMMAND,
     uptime::COMMAND,
     sleep::COMMAND,
     demo::COMMAND,

@@ -8,6 +8,7 @@
 //! The host's part: keep a [`Held`] for each core ([`Cpu::with_held`]) and call
 //! [`assert_may_sleep`] where it parks a thread.
 
+use crate::class::{Id, IdCell};
 use crate::cpu::Cpu;
 use core::fmt;
 use core::panic::Location;
@@ -40,6 +41,8 @@ struct Slot {
     lock: AtomicPtr<()>,
     /// Where it was taken.
     at: AtomicPtr<Location<'static>>,
+    /// Which kind of lock.
+    class: IdCell,
 }
 
 impl Held {
@@ -51,6 +54,7 @@ impl Held {
                 Slot {
                     lock: AtomicPtr::new(ptr::null_mut()),
                     at: AtomicPtr::new(ptr::null_mut()),
+                    class: IdCell::new(),
                 }
             }; NAMED],
         }
@@ -76,20 +80,37 @@ impl Held {
             .and_then(Slot::place)
     }
 
-    fn push(&self, lock: *const (), at: &'static Location<'static>) {
+    /// Calls `f` with each lock held, the place where it was taken, and its class.
+    #[cfg(all(feature = "classes", not(loom)))]
+    pub(crate) fn for_each(
+        &self,
+        mut f: impl FnMut(*const (), Option<&'static Location<'static>>, Id),
+    ) {
+        for slot in &self.slots[..self.count().min(NAMED)] {
+            if let Some(at) = slot.place() {
+                f(slot.lock.load(Relaxed), Some(at), slot.class.get());
+            }
+        }
+    }
+
+    fn push(&self, lock: *const (), at: &'static Location<'static>, class: Id) {
         let place = self.count();
         // First the count: a handler that comes now uses the slots above.
         self.count.store(place + 1, Relaxed);
         if let Some(slot) = self.slots.get(place) {
             slot.at.store(ptr::from_ref(at).cast_mut(), Relaxed);
+            slot.class.set(class);
             slot.lock.store(lock.cast_mut(), Relaxed);
         }
     }
 
-    fn remove(&self, lock: *const ()) {
+    /// Forgets a lock; returns where it was taken, if that is known.
+    fn remove(&self, lock: *const ()) -> Option<&'static Location<'static>> {
         let count = self.count();
         let named = count.min(NAMED);
-        match self.slots[..named].iter().rposition(|slot| slot.is(lock)) {
+        let found = self.slots[..named].iter().rposition(|slot| slot.is(lock));
+        let at = found.and_then(|place| self.slots[place].place());
+        match found {
             Some(place) if place + 1 < count => {
                 self.slots[place].lock.store(GONE.cast_mut(), Relaxed);
             }
@@ -103,6 +124,7 @@ impl Held {
         {
             self.drop_last(top);
         }
+        at
     }
 
     fn drop_last(&self, place: usize) {
@@ -205,24 +227,30 @@ pub(crate) fn waits_for<C: Cpu>(lock: *const ()) {
 /// A lock was taken on this core.
 #[inline(always)]
 #[cfg_attr(any(debug_assertions, feature = "check"), track_caller)]
-pub(crate) fn took<C: Cpu>(lock: *const ()) {
+pub(crate) fn took<C: Cpu>(lock: *const (), class: Id) {
     if ON {
         let at = Location::caller();
-        C::with_held(|held| held.push(lock, at));
+        C::with_held(|held| held.push(lock, at, class));
     }
 }
 
-/// A lock is about to be given back on this core.
+/// A lock is about to be given back on this core. Returns where it was taken, if that is known.
 #[inline(always)]
-pub(crate) fn gives_back<C: Cpu>(lock: *const ()) {
-    if ON {
-        C::with_held(|held| held.remove(lock));
+pub(crate) fn gives_back<C: Cpu>(lock: *const ()) -> Option<&'static Location<'static>> {
+    if !ON {
+        return None;
     }
+    C::with_held(|held| held.remove(lock)).flatten()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(all(feature = "classes", not(loom)))]
+    const SOME: Id = Id::OTHERS;
+    #[cfg(not(all(feature = "classes", not(loom))))]
+    const SOME: Id = Id;
 
     #[test]
     fn remembers_the_last_in_any_order_of_going() {
@@ -230,10 +258,10 @@ mod tests {
         let locks = [0_u64; 3];
         let [a, b, c] = [0, 1, 2].map(|i| ptr::from_ref(&locks[i]).cast());
         let at_a = Location::caller();
-        held.push(a, at_a);
-        held.push(b, at_a);
+        held.push(a, at_a, SOME);
+        held.push(b, at_a, SOME);
         let at_c = core::panic::Location::caller();
-        held.push(c, at_c);
+        held.push(c, at_c, SOME);
         assert_eq!(held.count(), 3);
         held.remove(b);
         assert_eq!(held.count(), 3, "what is above holds the place");
@@ -250,9 +278,12 @@ mod tests {
         let held = Held::new();
         let locks = [0_u64; NAMED + 4];
         let lock = |i: usize| ptr::from_ref(&locks[i]).cast();
-        (0..locks.len()).for_each(|i| held.push(lock(i), Location::caller()));
+        (0..locks.len()).for_each(|i| held.push(lock(i), Location::caller(), SOME));
         assert_eq!(held.count(), NAMED + 4);
-        (0..locks.len()).rev().for_each(|i| held.remove(lock(i)));
+        for i in (0..locks.len()).rev() {
+            let at = held.remove(lock(i));
+            assert_eq!(at.is_some(), i < NAMED);
+        }
         assert_eq!(held.count(), 0);
     }
 

@@ -3,6 +3,7 @@
 
 use crate::check::{Held, WhyNot};
 use crate::facade::AtomicU32;
+use crate::order::Report;
 use core::sync::atomic::Ordering;
 
 /// The core that the caller runs on, and what may interrupt it.
@@ -77,6 +78,36 @@ pub unsafe trait Cpu: 'static {
     #[inline(always)]
     fn may_sleep() -> Result<(), WhyNot> {
         Ok(())
+    }
+
+    /// Nanoseconds since some moment, never less than before; cores may differ by little. For
+    /// [`crate::stats`] and the limit below. Called from any context; takes no lock. A host
+    /// without a clock gives 0, and then no time is known.
+    #[inline(always)]
+    fn timestamp() -> u64 {
+        0
+    }
+
+    /// Whether interrupts are masked on this core, for [`crate::order`]. `None` if that cannot
+    /// be told, or says nothing yet: at boot they are masked everywhere.
+    #[inline(always)]
+    fn irqs_masked() -> Option<bool> {
+        None
+    }
+
+    /// How many ns a lock may be held before [`crate::order`] reports it. No limit unless the
+    /// host sets one.
+    const HOLD_LIMIT: u64 = u64::MAX;
+
+    /// What becomes of a report of [`crate::order`]. Called from wherever locks are taken or
+    /// given back, with any others held. Unless the host does something else it ends there.
+    ///
+    /// # Panics
+    ///
+    /// Always, with the report.
+    #[cold]
+    fn lock_report(report: &Report<'_>) {
+        panic!("{report}");
     }
 }
 

@@ -113,6 +113,18 @@ unsafe impl Cpu for StdCpu {
         Some(CORE.with(|core| f(&core.held)))
     }
 
+    fn timestamp() -> u64 {
+        static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+        START
+            .get_or_init(std::time::Instant::now)
+            .elapsed()
+            .as_nanos() as u64
+    }
+
+    fn irqs_masked() -> Option<bool> {
+        Some(irqs_masked())
+    }
+
     fn may_sleep() -> Result<(), WhyNot> {
         CORE.with(|core| {
             if core.in_handler.get() {

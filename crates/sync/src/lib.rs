@@ -6,6 +6,7 @@
 extern crate std;
 
 pub mod check;
+pub mod class;
 pub mod context;
 pub mod cpu;
 #[doc(hidden)]
@@ -16,6 +17,7 @@ pub mod mask;
 #[cfg(loom)]
 pub mod model;
 pub mod once;
+pub mod order;
 pub mod percpu;
 pub mod phase;
 pub mod queued;
@@ -24,7 +26,14 @@ pub mod rw;
 pub mod section;
 pub mod seq;
 pub mod spin;
+pub mod stats;
 pub mod ticket;
+#[cfg(all(feature = "classes", not(loom)))]
+#[path = "watch/on.rs"]
+mod watch;
+#[cfg(not(all(feature = "classes", not(loom))))]
+#[path = "watch/off.rs"]
+mod watch;
 
 pub use context::{Atomic, IrqCx, Masked, Pinned, TaskAtomic, TaskCx};
 pub use cpu::{Cpu, CpuId};

@@ -27,6 +27,7 @@ unsafe impl<T: Send, M: Mask> Send for Once<T, M> {}
 impl<T, M: Mask> Once<T, M> {
     /// No value yet.
     #[cfg(not(loom))]
+    #[cfg_attr(feature = "classes", track_caller)]
     pub const fn new() -> Self {
         Self {
             made: AtomicBool::new(false),
@@ -124,6 +125,7 @@ pub struct Lazy<T, M: Mask, F = fn() -> T> {
 impl<T, M: Mask, F: Fn() -> T> Lazy<T, M, F> {
     /// A value that `make` will make. If `make` panics the next call tries again.
     #[cfg(not(loom))]
+    #[cfg_attr(feature = "classes", track_caller)]
     pub const fn new(make: F) -> Self {
         Self {
             once: Once::new(),

@@ -3,10 +3,10 @@
 //! Worth its price where reading takes long; for a few loads a [`crate::SpinLock`] is cheaper,
 //! and for data that can be copied a [`crate::SeqLock`] costs its readers no store at all.
 
-use crate::check;
 use crate::facade::UnsafeCell;
 use crate::mask::Mask;
 use crate::phase::PhaseFairLock;
+use crate::watch::{Since, Watch};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
@@ -17,6 +17,7 @@ use core::ops::{Deref, DerefMut};
 /// of its own core. A core that reads must not read again within: between the two a writer of
 /// another core may have come, for which the second waits, and which waits for the first.
 pub struct RwSpinLock<T: ?Sized, M: Mask> {
+    watch: Watch,
     raw: PhaseFairLock,
     _mask: PhantomData<M>,
     data: UnsafeCell<T>,
@@ -30,8 +31,10 @@ unsafe impl<T: ?Sized + Send, M: Mask> Send for RwSpinLock<T, M> {}
 impl<T, M: Mask> RwSpinLock<T, M> {
     /// A free lock around `value`.
     #[cfg(not(loom))]
+    #[cfg_attr(feature = "classes", track_caller)]
     pub const fn new(value: T) -> Self {
         Self {
+            watch: Watch::new(),
             raw: PhaseFairLock::new(),
             _mask: PhantomData,
             data: UnsafeCell::new(value),
@@ -42,10 +45,18 @@ impl<T, M: Mask> RwSpinLock<T, M> {
     #[cfg(loom)]
     pub fn new(value: T) -> Self {
         Self {
+            watch: Watch::new(),
             raw: PhaseFairLock::new(),
             _mask: PhantomData,
             data: UnsafeCell::new(value),
         }
+    }
+
+    /// The lock under a name of its own, for the reports of [`crate::stats`] and
+    /// [`crate::order`]; builds without them forget it.
+    pub const fn named(mut self, name: &'static str) -> Self {
+        self.watch.set_name(name);
+        self
     }
 
     /// The data of a lock that nobody else has.
@@ -61,12 +72,15 @@ impl<T: ?Sized, M: Mask> RwSpinLock<T, M> {
     pub fn read<'a>(&'a self, cx: impl Into<M::Token<'a>>) -> ReadGuard<'a, T, M> {
         let _ = cx.into();
         let state = M::enter();
-        check::waits_for::<M::Cpu>(self.word());
-        self.raw.read::<M::Cpu>();
-        check::took::<M::Cpu>(self.word());
+        let ((), since) = self.watch.take::<M::Cpu, _>(
+            self.word(),
+            || self.raw.try_read().then_some(()),
+            || self.raw.read::<M::Cpu>(),
+        );
         ReadGuard {
             lock: self,
             state,
+            since,
             _here: PhantomData,
         }
     }
@@ -78,10 +92,10 @@ impl<T: ?Sized, M: Mask> RwSpinLock<T, M> {
         let _ = cx.into();
         let state = M::enter();
         if self.raw.try_read() {
-            check::took::<M::Cpu>(self.word());
             Some(ReadGuard {
                 lock: self,
                 state,
+                since: self.watch.tried::<M::Cpu>(self.word()),
                 _here: PhantomData,
             })
         } else {
@@ -97,13 +111,16 @@ impl<T: ?Sized, M: Mask> RwSpinLock<T, M> {
     pub fn write<'a>(&'a self, cx: impl Into<M::Token<'a>>) -> WriteGuard<'a, T, M> {
         let _ = cx.into();
         let state = M::enter();
-        check::waits_for::<M::Cpu>(self.word());
-        let ticket = self.raw.write::<M::Cpu>();
-        check::took::<M::Cpu>(self.word());
+        let (ticket, since) = self.watch.take::<M::Cpu, _>(
+            self.word(),
+            || self.raw.try_write(),
+            || self.raw.write::<M::Cpu>(),
+        );
         WriteGuard {
             lock: self,
             state,
             ticket,
+            since,
             _here: PhantomData,
         }
     }
@@ -115,11 +132,11 @@ impl<T: ?Sized, M: Mask> RwSpinLock<T, M> {
         let _ = cx.into();
         let state = M::enter();
         if let Some(ticket) = self.raw.try_write() {
-            check::took::<M::Cpu>(self.word());
             Some(WriteGuard {
                 lock: self,
                 state,
                 ticket,
+                since: self.watch.tried::<M::Cpu>(self.word()),
                 _here: PhantomData,
             })
         } else {
@@ -147,6 +164,7 @@ impl<T: ?Sized, M: Mask> RwSpinLock<T, M> {
 pub struct ReadGuard<'a, T: ?Sized, M: Mask> {
     lock: &'a RwSpinLock<T, M>,
     state: M::State,
+    since: Since,
     _here: PhantomData<*mut ()>,
 }
 
@@ -156,6 +174,7 @@ pub struct WriteGuard<'a, T: ?Sized, M: Mask> {
     lock: &'a RwSpinLock<T, M>,
     state: M::State,
     ticket: u32,
+    since: Since,
     _here: PhantomData<*mut ()>,
 }
 
@@ -208,24 +227,28 @@ impl<T: ?Sized, M: Mask> DerefMut for WriteGuard<'_, T, M> {
 impl<T: ?Sized, M: Mask> Drop for ReadGuard<'_, T, M> {
     #[inline(always)]
     fn drop(&mut self) {
-        check::gives_back::<M::Cpu>(self.lock.word());
+        let word = self.lock.word();
+        let end = self.lock.watch.gives_back::<M::Cpu>(word, self.since);
         // SAFETY: LOCK-HELD and MASK-PAIR: this guard took both, and gives both back once.
         unsafe {
             self.lock.raw.end_read();
             M::leave(self.state);
         }
+        end.report::<M::Cpu>();
     }
 }
 
 impl<T: ?Sized, M: Mask> Drop for WriteGuard<'_, T, M> {
     #[inline(always)]
     fn drop(&mut self) {
-        check::gives_back::<M::Cpu>(self.lock.word());
+        let word = self.lock.word();
+        let end = self.lock.watch.gives_back::<M::Cpu>(word, self.since);
         // SAFETY: LOCK-HELD and MASK-PAIR: this guard took both, and gives both back once.
         unsafe {
             self.lock.raw.end_write(self.ticket);
             M::leave(self.state);
         }
+        end.report::<M::Cpu>();
     }
 }
 

@@ -96,6 +96,7 @@ unsafe impl<T: Record, M: Mask> Sync for SeqLock<T, M> {}
 impl<T: Record, M: Mask> SeqLock<T, M> {
     /// A lock whose record is `value`.
     #[cfg(not(loom))]
+    #[cfg_attr(feature = "classes", track_caller)]
     pub const fn new(value: T) -> Self {
         Self {
             sequence: AtomicU32::new(0),
@@ -114,6 +115,13 @@ impl<T: Record, M: Mask> SeqLock<T, M> {
             words: <T::Words as sealed::Cells>::zero(),
             writer: SpinLock::new(()),
         }
+    }
+
+    /// The lock under a name of its own, for the reports of [`crate::stats`] and
+    /// [`crate::order`], which see its writers; builds without them forget it.
+    pub const fn named(mut self, name: &'static str) -> Self {
+        self.writer.set_name(name);
+        self
     }
 
     /// The record. Reads again as long as writers come between.

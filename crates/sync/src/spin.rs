@@ -1,11 +1,11 @@
 //! The spinlock with its data: a lock word, and what is masked while it is held.
 
-use crate::check;
 use crate::context::{Masked, TaskAtomic};
 use crate::cpu::Cpu;
 use crate::facade::UnsafeCell;
 use crate::mask::{IrqOff, Mask, NoMask, PreemptOff};
 use crate::raw::{DefaultRaw, RawLock};
+use crate::watch::{Since, Watch};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
@@ -22,6 +22,7 @@ pub struct SpinLock<T: ?Sized, M: Mask, R: RawLock = DefaultRaw> {
 
 /// The lock apart from what it masks, so that a guard of another mask can hold it too.
 struct Inner<T: ?Sized, R> {
+    watch: Watch,
     raw: R,
     data: UnsafeCell<T>,
 }
@@ -35,10 +36,12 @@ unsafe impl<T: ?Sized + Send, M: Mask, R: RawLock> Send for SpinLock<T, M, R> {}
 impl<T, M: Mask, R: RawLock> SpinLock<T, M, R> {
     /// A free lock around `value`.
     #[cfg(not(loom))]
+    #[cfg_attr(feature = "classes", track_caller)]
     pub const fn new(value: T) -> Self {
         Self {
             _mask: PhantomData,
             inner: Inner {
+                watch: Watch::new(),
                 raw: R::FREE,
                 data: UnsafeCell::new(value),
             },
@@ -51,10 +54,22 @@ impl<T, M: Mask, R: RawLock> SpinLock<T, M, R> {
         Self {
             _mask: PhantomData,
             inner: Inner {
+                watch: Watch::new(),
                 raw: R::free(),
                 data: UnsafeCell::new(value),
             },
         }
+    }
+
+    /// The lock under a name of its own, for the reports of [`crate::stats`] and
+    /// [`crate::order`]; builds without them forget it.
+    pub const fn named(mut self, name: &'static str) -> Self {
+        self.set_name(name);
+        self
+    }
+
+    pub(crate) const fn set_name(&mut self, name: &'static str) {
+        self.inner.watch.set_name(name);
     }
 
     /// The data of a lock that nobody else has.
@@ -104,9 +119,23 @@ impl<T: ?Sized, M: Mask, R: RawLock> SpinLock<T, M, R> {
     /// and nobody uses the data any more. What the guard masked is the caller's to unmask.
     #[inline(always)]
     pub unsafe fn force_unlock(&self) {
-        check::gives_back::<M::Cpu>(self.inner.word());
+        let watch = &self.inner.watch;
+        let end = watch.gives_back::<M::Cpu>(self.inner.word(), watch.since());
         // SAFETY: LOCK-HELD, by the caller's promise.
         unsafe { self.inner.raw.release::<M::Cpu>(self.inner.raw.held()) }
+        end.report::<M::Cpu>();
+    }
+
+    /// Takes the lock without a guard, for the same: [`force_unlock`](SpinLock::force_unlock)
+    /// answers it. Masks nothing.
+    ///
+    /// # Safety
+    ///
+    /// Invariant **MASK-TOKEN**: what `M` masks is masked until the lock has been given back.
+    #[inline(always)]
+    #[cfg_attr(any(debug_assertions, feature = "check"), track_caller)]
+    pub unsafe fn force_lock(&self) {
+        self.inner.take::<M::Cpu>();
     }
 
     /// The lock word itself.
@@ -152,6 +181,17 @@ impl<T: ?Sized, R: RawLock> Inner<T, R> {
         core::ptr::from_ref(&self.raw).cast()
     }
 
+    /// Takes the lock word, and says so to whoever watches.
+    #[inline(always)]
+    #[cfg_attr(any(debug_assertions, feature = "check"), track_caller)]
+    fn take<C: Cpu>(&self) -> (R::Held, Since) {
+        self.watch.take::<C, _>(
+            self.word(),
+            || self.raw.try_acquire(),
+            || self.raw.acquire::<C>(),
+        )
+    }
+
     /// # Safety
     ///
     /// Invariant **MASK-TOKEN**: the caller has a `M::Token<'a>`.
@@ -159,13 +199,12 @@ impl<T: ?Sized, R: RawLock> Inner<T, R> {
     #[cfg_attr(any(debug_assertions, feature = "check"), track_caller)]
     unsafe fn lock<'a, M: Mask>(&'a self) -> SpinGuard<'a, T, M, R> {
         let state = M::enter();
-        check::waits_for::<M::Cpu>(self.word());
-        let held = self.raw.acquire::<M::Cpu>();
-        check::took::<M::Cpu>(self.word());
+        let (held, since) = self.take::<M::Cpu>();
         SpinGuard {
             lock: self,
             state,
             held,
+            since,
             _here: PhantomData,
         }
     }
@@ -178,11 +217,11 @@ impl<T: ?Sized, R: RawLock> Inner<T, R> {
     unsafe fn try_lock<'a, M: Mask>(&'a self) -> Option<SpinGuard<'a, T, M, R>> {
         let state = M::enter();
         if let Some(held) = self.raw.try_acquire() {
-            check::took::<M::Cpu>(self.word());
             Some(SpinGuard {
                 lock: self,
                 state,
                 held,
+                since: self.watch.tried::<M::Cpu>(self.word()),
                 _here: PhantomData,
             })
         } else {
@@ -210,6 +249,7 @@ pub struct SpinGuard<'a, T: ?Sized, M: Mask, R: RawLock = DefaultRaw> {
     lock: &'a Inner<T, R>,
     state: M::State,
     held: R::Held,
+    since: Since,
     _here: PhantomData<*mut ()>,
 }
 
@@ -271,16 +311,19 @@ impl<T: ?Sized, M: Mask, R: RawLock> DerefMut for SpinGuard<'_, T, M, R> {
 impl<T: ?Sized, M: Mask, R: RawLock> Drop for SpinGuard<'_, T, M, R> {
     #[inline(always)]
     fn drop(&mut self) {
-        check::gives_back::<M::Cpu>(self.lock.word());
+        let word = self.lock.word();
+        let end = self.lock.watch.gives_back::<M::Cpu>(word, self.since);
         // SAFETY: LOCK-HELD and MASK-PAIR: this guard took both, and gives both back once.
         unsafe {
             self.lock.raw.release::<M::Cpu>(self.held);
             M::leave(self.state);
         }
+        end.report::<M::Cpu>();
     }
 }
 
 impl<T: Default, M: Mask, R: RawLock> Default for SpinLock<T, M, R> {
+    #[cfg_attr(feature = "classes", track_caller)]
     fn default() -> Self {
         Self::new(T::default())
     }

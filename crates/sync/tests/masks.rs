@@ -61,15 +61,16 @@ fn one_token_serves_one_lock_after_another() {
 #[test]
 fn inside_a_masked_section_guards_go_in_any_order() {
     let (a, b, c) = (IrqLock::new(0), IrqLock::new(0), IrqLock::new(0));
+    let (d, e) = (IrqLock::new(0), IrqLock::new(0));
     task(|cx| {
         let outer = a.lock(cx);
         let masks = outer.atomic();
         let first = b.lock(masks);
         let second = c.lock_masked(masks);
         drop(first);
-        let third = b.lock(masks);
+        let third = d.lock(masks);
         drop(second);
-        let second = c.lock(masks);
+        let second = e.lock(masks);
         drop(third);
         assert!(irqs_masked(), "the second is held");
         drop(second);

@@ -97,7 +97,8 @@ impl<H: Host> WaitQueue<H> {
                 shared: List::new(NodeAdapter::NEW),
                 len: 0,
                 next_ticket: 0,
-            }),
+            })
+            .named(name),
         }
     }
 
@@ -112,7 +113,8 @@ impl<H: Host> WaitQueue<H> {
                 shared: List::new(NodeAdapter::NEW),
                 len: 0,
                 next_ticket: 0,
-            }),
+            })
+            .named(name),
         }
     }
 

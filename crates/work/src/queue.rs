@@ -90,7 +90,7 @@ impl<H: Host> WorkQueue<H> {
                 limit: max_active,
                 available: WaitQueue::new(name),
                 done: WaitQueue::new(name),
-                inner: SpinLock::new(Inner::new()),
+                inner: SpinLock::new(Inner::new()).named(name),
             }
         }
     }

@@ -10,6 +10,7 @@ mod symbols;
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use crate::{
@@ -31,10 +32,27 @@ pub enum Profile {
 }
 
 impl Profile {
-    pub fn flags(self) -> &'static [&'static str] {
+    fn flags(self) -> &'static [&'static str] {
         match self {
             Self::Release => &["--release"],
             Self::Dev => &[],
+        }
+    }
+}
+
+/// How the kernel is compiled.
+#[derive(Clone, Debug, Default)]
+pub struct How {
+    pub profile: Profile,
+    /// Features of the board's package.
+    pub features: Vec<String>,
+}
+
+impl How {
+    fn add_to(&self, command: &mut Command) {
+        command.args(self.profile.flags());
+        if !self.features.is_empty() {
+            command.arg("--features").arg(self.features.join(","));
         }
     }
 }
@@ -49,8 +67,8 @@ pub struct Image {
 }
 
 /// `cargo xtask build`: builds, and says how large it became.
-pub fn run(config: &Config, profile: Profile) -> Result<()> {
-    let image = kernel(config, profile)?;
+pub fn run(config: &Config, how: &How) -> Result<()> {
+    let image = kernel(config, how)?;
     let bytes = fs::read(&image.elf).cannot("read", &image.elf)?;
     let elf = elf::parse(&bytes, &image.elf)?;
     let raw = fs::metadata(&image.raw).cannot("read", &image.raw)?.len();
@@ -65,13 +83,12 @@ pub fn run(config: &Config, profile: Profile) -> Result<()> {
 }
 
 /// Builds the kernel into `target/layercake`.
-pub fn kernel(config: &Config, profile: Profile) -> Result<Image> {
+pub fn kernel(config: &Config, how: &How) -> Result<Image> {
     setup::rust::ensure_targets(&[cargo::PI_TARGET])?;
     let out = workspace::output_dir("")?;
     let mut command = cargo::for_pi("build", config);
-    command
-        .args(["--package", cargo::BOARD, "--bin", KERNEL])
-        .args(profile.flags());
+    command.args(["--package", cargo::BOARD, "--bin", KERNEL]);
+    how.add_to(&mut command);
     let Some(built) = cargo::executables(&mut command)? else {
         return fail("the kernel does not build");
     };

@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    build::{self, Profile},
+    build,
     config::{Config, Uart},
     error::{Context, Error, Result},
     process::{self, Group, Process},
@@ -36,7 +36,7 @@ pub struct Options {
     pub gdb: bool,
     pub kernel: Option<PathBuf>,
     pub elf: bool,
-    pub profile: Profile,
+    pub how: build::How,
     pub extra: Vec<String>,
 }
 
@@ -53,7 +53,7 @@ pub fn run(qemu: &Qemu, mut config: Config, options: &Options) -> Result<()> {
     let (boot, symbols) = match &options.kernel {
         Some(path) => (inputs::existing(path, options.elf)?, None),
         None => {
-            let image = build::kernel(&config, options.profile)?;
+            let image = build::kernel(&config, &options.how)?;
             let symbols = Some(image.elf.clone());
             let boot = if options.elf {
                 Boot::Elf(image.elf)

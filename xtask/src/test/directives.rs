@@ -29,6 +29,8 @@ pub struct Directives {
     pub elf: bool,
     pub dtb: Option<PathBuf>,
     pub set: Vec<String>,
+    /// Features of the board's package.
+    pub features: Vec<String>,
     pub script: Option<String>,
     pub icount: bool,
     pub full: bool,
@@ -53,6 +55,7 @@ impl Default for Directives {
             elf: false,
             dtb: None,
             set: Vec::new(),
+            features: Vec::new(),
             script: None,
             icount: false,
             full: false,
@@ -149,6 +152,10 @@ fn apply(directives: &mut Directives, line: &str, folder: &Path) -> Result<(), S
         }
         "dtb" => directives.dtb = Some(file()),
         "set" => directives.set.push(value.trim().to_owned()),
+        "features" => {
+            let names = value.split(',').map(|name| name.trim().to_owned());
+            directives.features.extend(names);
+        }
         "script" => directives.script = Some(value.trim().to_owned()),
         "icount" => directives.icount = true,
         "full" => directives.full = true,

@@ -49,7 +49,7 @@ struct Ready {
 
 pub fn run(qemu: &Qemu, options: &Options, tally: &mut Tally) -> Result<()> {
     let out = workspace::output_dir("tests")?;
-    let mut groups: BTreeMap<(Vec<String>, bool), Vec<Test>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Vec<String>, Vec<String>, bool), Vec<Test>> = BTreeMap::new();
     for test in find()?.into_iter().filter(|test| options.picks(&test.name)) {
         if test.directives.full && options.effort < Effort::Full {
             println!("{} ... skipped (only with --full)", test.name);
@@ -57,14 +57,18 @@ pub fn run(qemu: &Qemu, options: &Options, tally: &mut Tally) -> Result<()> {
         } else {
             // Tests of one build configuration and of the same features are built together.
             groups
-                .entry((test.directives.set.clone(), test.target == KERNEL))
+                .entry((
+                    test.directives.set.clone(),
+                    test.directives.features.clone(),
+                    test.target == KERNEL,
+                ))
                 .or_default()
                 .push(test);
         }
     }
     let mut ready = Vec::new();
-    for ((set, _), tests) in groups {
-        ready.extend(build(&set, tests, &out, options, tally)?);
+    for ((set, features, _), tests) in groups {
+        ready.extend(build(&set, &features, tests, &out, options, tally)?);
     }
     let check = |ready: Ready| (ready.test.name.clone(), check(qemu, &ready, &out));
     pool::run(ready, options.jobs, check, tally);
@@ -108,6 +112,7 @@ fn find() -> Result<Vec<Test>> {
 /// Builds the images of tests that share a configuration.
 fn build(
     set: &[String],
+    features: &[String],
     tests: Vec<Test>,
     out: &Path,
     options: &Options,
@@ -116,7 +121,7 @@ fn build(
     let mut overrides = options.overrides.clone();
     overrides.extend(set.iter().cloned());
     let config = Config::load(workspace::root(), &overrides)?;
-    let mut command = build_command(set, &tests, &config)?;
+    let mut command = build_command(set, features, &tests, &config)?;
     let Some(built) = cargo::executables(&mut command)? else {
         tests
             .into_iter()
@@ -143,7 +148,12 @@ fn build(
     Ok(ready)
 }
 
-fn build_command(set: &[String], tests: &[Test], config: &Config) -> Result<Command> {
+fn build_command(
+    set: &[String],
+    features: &[String],
+    tests: &[Test],
+    config: &Config,
+) -> Result<Command> {
     let mut command = cargo::for_pi("build", config);
     command.args(["--package", cargo::BOARD, "--release"]);
     let targets: BTreeSet<&str> = tests.iter().map(|test| test.target.as_str()).collect();
@@ -153,6 +163,9 @@ fn build_command(set: &[String], tests: &[Test], config: &Config) -> Result<Comm
             // With the locks' run-time check. Sessions test the image as it ships.
             _ => command.args(["--test", target, "--features", "check"]),
         };
+    }
+    if !features.is_empty() {
+        command.arg("--features").arg(features.join(","));
     }
     if !set.is_empty() {
         // In a folder of its own, so that the configurations do not undo each other's work.

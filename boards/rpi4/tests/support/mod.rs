@@ -240,7 +240,7 @@ pub struct Budget {
 
 impl Budget {
     /// The fewest times, however long they take.
-    const LEAST: u64 = 100;
+    const LEAST: u64 = 50;
 
     /// `times`, or as often as it goes in `seconds`, from now on.
     pub fn new(times: u64, seconds: u64) -> Self {

@@ -18,8 +18,9 @@ const RING: usize = 4096;
 /// Bytes between the worker and the reader.
 const BUFFER: usize = 4096;
 
-static RECEIVED: IrqSpinLock<Deque<u8, RING>> = IrqSpinLock::new(Deque::new());
-static TYPED: SpinLock<Deque<u8, BUFFER>> = SpinLock::new(Deque::new());
+static RECEIVED: IrqSpinLock<Deque<u8, RING>> =
+    IrqSpinLock::new(Deque::new()).named("console received");
+static TYPED: SpinLock<Deque<u8, BUFFER>> = SpinLock::new(Deque::new()).named("console typed");
 /// Whoever reads waits here.
 static READERS: WaitQueue = WaitQueue::new("console input");
 static MOVE: Work = Work::new("console input", move_bytes);

@@ -60,7 +60,8 @@ struct Port {
 static PORT: IrqSpinLock<Port> = IrqSpinLock::new(Port {
     receive: false,
     transmit: false,
-});
+})
+.named("console port");
 
 /// Changes which of the port's interrupts are on.
 fn set_interrupts(uart: &dyn Uart, change: impl FnOnce(&mut Port)) {

@@ -21,7 +21,8 @@ const DIRECT: u8 = 0;
 /// Through the ring.
 const BY_RING: u8 = 1;
 
-static WAITING: IrqSpinLock<Deque<u8, RING>> = IrqSpinLock::new(Deque::new());
+static WAITING: IrqSpinLock<Deque<u8, RING>> =
+    IrqSpinLock::new(Deque::new()).named("console output");
 
 /// A message on its way: put together here, so that it goes out in one piece.
 struct Piece {

@@ -131,7 +131,8 @@ impl Thread {
                 name: Name::new(),
                 stack: None,
                 closure: None,
-            }),
+            })
+            .named("thread"),
             blocked_on: (AtomicUsize::new(0), AtomicUsize::new(0)),
             next_free: AtomicU32::new(0),
         }

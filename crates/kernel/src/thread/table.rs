@@ -17,7 +17,7 @@ static SLOTS: [AtomicPtr<Thread>; MAX_THREADS] =
 /// How many of `SLOTS` are filled, the idle threads' first ones included. Written under `FREED`.
 static FILLED: AtomicUsize = AtomicUsize::new(cpu::MAX);
 /// The first free thread's number, + 1; 0 when there is none.
-static FREED: IrqSpinLock<u32> = IrqSpinLock::new(0);
+static FREED: IrqSpinLock<u32> = IrqSpinLock::new(0).named("free threads");
 
 /// The thread of number `id`, whatever it does; none if the number was never used.
 pub(super) fn get(id: usize) -> Option<&'static Thread> {
