@@ -15,7 +15,7 @@ mod support;
 use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 use layercake_kernel::sync::irq_off;
-use layercake_kernel::{Host, IrqCx, IrqSpinLock, SpinLock, kprintln, platform};
+use layercake_kernel::{Host, IrqCx, SpinLock, kprintln, platform};
 use support::*;
 
 kernel_cases!(
@@ -193,9 +193,9 @@ fn sleep_with_a_lock_held(cx: &mut TaskCx) {
 //@ case: sleep_with_interrupts_masked
 //@ expect: "main" was about to sleep, but interrupts are masked
 fn sleep_with_interrupts_masked(cx: &mut TaskCx) {
-    static LOCK: IrqSpinLock<()> = IrqSpinLock::new(());
-    let _held = LOCK.lock(cx.atomic());
-    time::sleep(&mut forged(), Duration::from_millis(1));
+    irq_off::<Host, _>(cx.atomic(), |_| {
+        time::sleep(&mut forged(), Duration::from_millis(1));
+    });
 }
 
 //@ case: sleep_in_an_interrupt_handler

@@ -50,7 +50,33 @@ pub fn while_eq(word: &AtomicU32, value: u32) -> u32 {
     now
 }
 
-/// The same for a half word.
+/// Waits until `*word == value`, which is read with acquire. Three instructions when it is so
+/// already, and four for each change of the word.
+///
+/// The monitor stays armed, which is harmless: every exclusive store of a program comes after an
+/// exclusive load of its own, and at worst some later `wfe` ends early.
+#[inline(always)]
+pub fn until_eq(word: &AtomicU32, value: u32) {
+    // SAFETY: reads one aligned word that the reference keeps alive.
+    unsafe {
+        asm!(
+            "ldaxr {now:w}, [{word}]",
+            "cmp {now:w}, {value:w}",
+            "b.eq 3f",
+            "2: wfe",
+            "ldaxr {now:w}, [{word}]",
+            "cmp {now:w}, {value:w}",
+            "b.ne 2b",
+            "3:",
+            now = out(reg) _,
+            word = in(reg) word.as_ptr(),
+            value = in(reg) value,
+            options(nostack),
+        );
+    }
+}
+
+/// [`while_eq`] for a half word.
 #[inline(always)]
 pub fn while_eq_u16(word: &core::sync::atomic::AtomicU16, value: u16) -> u16 {
     let now: u32;

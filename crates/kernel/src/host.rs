@@ -86,6 +86,11 @@ unsafe impl Cpu for Host {
     fn wait_while_eq(word: &AtomicU32, value: u32) -> u32 {
         arch::wait::while_eq(word, value)
     }
+
+    #[inline(always)]
+    fn wait_until_eq(word: &AtomicU32, value: u32) {
+        arch::wait::until_eq(word, value);
+    }
 }
 
 /// Logs a hold that was too long. Not with another lock held, which may be the console's: that one

@@ -64,6 +64,22 @@ pub unsafe trait Cpu: 'static {
         }
     }
 
+    /// Waits until `*word == value`. The load that sees it is an acquire.
+    ///
+    /// Whoever waits for its turn waits by this one: on Arm the loop around WFE then looks for the
+    /// one value, and comes back to its caller when there is something to do. The first look is
+    /// part of it, so that the path of the free lock arms the monitor at no cost.
+    #[inline(always)]
+    fn wait_until_eq(word: &AtomicU32, value: u32) {
+        let mut now = word.load(Ordering::Acquire);
+        // Waiting is a few instructions of the machine's; as a call it would cost the path of
+        // the free lock a stack frame.
+        while now != value {
+            core::hint::cold_path();
+            now = Self::wait_while_eq(word, now);
+        }
+    }
+
     /// Lends this core's list of held locks to the run-time check ([`crate::check`]). Called
     /// with at least preemption off. A host without one returns `None`, and the check then knows
     /// only what [`may_sleep`](Cpu::may_sleep) says.

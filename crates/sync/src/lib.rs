@@ -5,6 +5,8 @@
 #[cfg(all(feature = "std-host", not(loom)))]
 extern crate std;
 
+#[cfg(all(any(feature = "lock-api", feature = "mutex-traits"), not(loom)))]
+pub mod adapters;
 pub mod check;
 pub mod class;
 pub mod context;

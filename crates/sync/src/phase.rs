@@ -99,18 +99,10 @@ impl PhaseFairLock {
     #[inline(always)]
     pub fn write<C: Cpu>(&self) -> u32 {
         let mine = self.writers_in.fetch_add(1, Relaxed);
-        let mut serving = self.writers_out.load(Acquire);
-        while serving != mine {
-            core::hint::cold_path();
-            serving = C::wait_while_eq(&self.writers_out, serving);
-        }
+        C::wait_until_eq(&self.writers_out, mine);
         // From here new readers wait; those who came before have to go.
         let came = self.readers_in.fetch_add(WRITER | (mine & PHASE), Relaxed) & !(READER - 1);
-        let mut left = self.readers_out.load(Acquire);
-        while left != came {
-            core::hint::cold_path();
-            left = C::wait_while_eq(&self.readers_out, left);
-        }
+        C::wait_until_eq(&self.readers_out, came);
         mine
     }
 

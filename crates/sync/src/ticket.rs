@@ -48,13 +48,7 @@ impl TicketLock {
         // Relaxed: drawing a ticket gives nothing but a place; the load of `serving` is what
         // makes the last holder's stores visible.
         let mine = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut serving = self.serving.load(Ordering::Acquire);
-        // Waiting is a few instructions of the machine's; as a call it would cost the path of
-        // the free lock a stack frame.
-        while serving != mine {
-            core::hint::cold_path();
-            serving = C::wait_while_eq(&self.serving, serving);
-        }
+        C::wait_until_eq(&self.serving, mine);
         mine
     }
 

@@ -111,6 +111,12 @@ fn clippy(config: &Config) -> Result<bool> {
             .args(["--quiet", "--all-targets"])
             .args(deny),
     )?;
+    let features = run_command(
+        cargo::cargo("clippy")
+            .args(["--quiet", "--package", "layercake-sync"])
+            .args(["--all-targets", "--all-features"])
+            .args(deny),
+    )?;
     let mut pi = cargo::for_pi("clippy", config);
     pi.arg("--quiet")
         .args(packages(&layers::FOR_THE_PI))
@@ -128,7 +134,7 @@ fn clippy(config: &Config) -> Result<bool> {
             .args(deny);
         run_command(&mut tests)?
     };
-    Ok(host && pi && tests)
+    Ok(host && features && pi && tests)
 }
 
 fn docs(config: &Config) -> Result<bool> {
@@ -145,21 +151,26 @@ fn docs(config: &Config) -> Result<bool> {
     Ok(document(pi)? && host)
 }
 
+/// All features of `layercake-sync` that need no operating system.
+const LOCK_FEATURES: &str = "--features=stats,order,lock-api,mutex-traits";
+
 /// The portable crates are used elsewhere too, so they build for machines that share nothing
 /// with the Pi: 32 bits without 64-bit atomics, another 64-bit instruction set, x86.
 fn portable(config: &Config) -> Result<bool> {
-    let build = |mut command: Command| {
-        run_command(
-            command
-                .args(["--quiet", "--lib"])
-                .args(packages(&layers::PORTABLE)),
-        )
+    let build = |mut command: Command, what: &[String]| {
+        run_command(command.args(["--quiet", "--lib"]).args(what))
     };
-    let mut good = build(cargo::for_pi("build", config))?;
+    let all = packages(&layers::PORTABLE);
+    // The features of the locks have no other build for such machines.
+    let locks = ["--package=layercake-sync", LOCK_FEATURES].map(str::to_owned);
+    let mut good = build(cargo::for_pi("build", config), &all)?;
     for target in setup::rust::FOREIGN_TARGETS {
-        let mut command = cargo::cargo("build");
-        command.args(["--target", target]);
-        if !build(command)? {
+        let command = || {
+            let mut command = cargo::cargo("build");
+            command.args(["--target", target]);
+            command
+        };
+        if !build(command(), &all)? || !build(command(), &locks)? {
             eprintln!("portable: does not build for {target}");
             good = false;
         }

@@ -29,8 +29,9 @@ pub struct Directives {
     pub elf: bool,
     pub dtb: Option<PathBuf>,
     pub set: Vec<String>,
-    /// Features of the board's package.
+    /// Features of the board's package, and whether the locks' run-time check is left out.
     pub features: Vec<String>,
+    pub unchecked: bool,
     pub script: Option<String>,
     pub icount: bool,
     pub full: bool,
@@ -56,6 +57,7 @@ impl Default for Directives {
             dtb: None,
             set: Vec::new(),
             features: Vec::new(),
+            unchecked: false,
             script: None,
             icount: false,
             full: false,
@@ -157,6 +159,7 @@ fn apply(directives: &mut Directives, line: &str, folder: &Path) -> Result<(), S
             directives.features.extend(names);
         }
         "script" => directives.script = Some(value.trim().to_owned()),
+        "unchecked" => directives.unchecked = true,
         "icount" => directives.icount = true,
         "full" => directives.full = true,
         "wait" => directives.steps.push(Step::Wait(unescape_text(value)?)),

@@ -40,6 +40,18 @@ struct Test {
     directives: Directives,
 }
 
+impl Test {
+    /// The features that it is built with: the locks' run-time check, and what it asks for.
+    /// Sessions test the image as it ships.
+    fn features(&self) -> Vec<String> {
+        let mut features = self.directives.features.clone();
+        if self.target != KERNEL && !self.directives.unchecked {
+            features.push("check".to_owned());
+        }
+        features
+    }
+}
+
 /// A test with the image that was built for it.
 struct Ready {
     test: Test,
@@ -59,7 +71,7 @@ pub fn run(qemu: &Qemu, options: &Options, tally: &mut Tally) -> Result<()> {
             groups
                 .entry((
                     test.directives.set.clone(),
-                    test.directives.features.clone(),
+                    test.features(),
                     test.target == KERNEL,
                 ))
                 .or_default()
@@ -160,8 +172,7 @@ fn build_command(
     for target in targets {
         match target {
             KERNEL => command.args(["--bin", KERNEL]),
-            // With the locks' run-time check. Sessions test the image as it ships.
-            _ => command.args(["--test", target, "--features", "check"]),
+            _ => command.args(["--test", target]),
         };
     }
     if !features.is_empty() {

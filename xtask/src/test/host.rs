@@ -3,9 +3,31 @@
 use super::{Options, Tally, libtest};
 use crate::{cargo, error::Result};
 
+/// What is built and tested again with every feature of the locks: the tests that are about the
+/// features, and those of the locks themselves.
+const LOCKS: [&str; 16] = [
+    "--package",
+    "layercake-sync",
+    "--all-features",
+    "--lib",
+    "--test",
+    "adapters",
+    "--test",
+    "masks",
+    "--test",
+    "order",
+    "--test",
+    "runtime_check",
+    "--test",
+    "stats",
+    "--test",
+    "threads",
+];
+
 pub fn run(options: &Options, tally: &mut Tally) -> Result<()> {
     // The board's drivers are tested here as well; its image and its own tests are for the Pi.
-    for packages in [&[][..], &["--package", cargo::BOARD, "--lib"]] {
+    let board = ["--package", cargo::BOARD, "--lib"];
+    for packages in [&[][..], &board, &LOCKS] {
         let mut command = cargo::cargo("test");
         command.arg("--no-fail-fast").args(packages);
         if let Some(filter) = &options.filter {

@@ -32,7 +32,10 @@ macro_rules! kernel_tests {
         fn run_checks(cx: &mut layercake_kernel::TaskCx) {
             $(
                 layercake_kernel::kprintln!("check {}", stringify!($check));
+                let start = layercake_kernel::time::now();
                 $check(cx);
+                let took = layercake_kernel::time::now().saturating_duration_since(start);
+                layercake_kernel::kprintln!("  {} ms", took.as_millis());
             )+
             layercake_kernel::kprintln!("all checks passed");
             layercake_kernel::power::poweroff(0)
