@@ -57,7 +57,11 @@ pub fn run(config: &Config, options: &Options) -> Result<()> {
     ended?;
     let all = id.is_none();
     if options.update_budgets {
-        print!("{}", Budgets::load()?.update(&report, all)?);
+        let old = match all {
+            true => Budgets::load_or_begin(),
+            false => Budgets::load()?,
+        };
+        print!("{}", old.update(&report, all)?);
     }
     if all && (options.docs || options.update_budgets) {
         page::update(&report, &peers, &versions)?;
