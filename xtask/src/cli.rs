@@ -204,11 +204,15 @@ pub struct BenchArgs {
     #[arg(long, value_name = "DIR")]
     pub plot: Option<PathBuf>,
 
+    /// Write the figures into docs/benchmarks.md
+    #[arg(long, conflicts_with = "id")]
+    pub docs: bool,
+
     /// Fail if a figure is not within its budget
     #[arg(long, conflicts_with = "update_budgets")]
     pub check: bool,
 
-    /// Write the figures into the budgets, and say what changed
+    /// Write the figures into the budgets (and into docs/benchmarks.md), and say what changed
     #[arg(long)]
     pub update_budgets: bool,
 

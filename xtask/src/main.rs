@@ -95,6 +95,7 @@ fn run(command: Command) -> Result<()> {
                 id: args.id,
                 json: args.json,
                 plot: args.plot,
+                docs: args.docs,
                 check: args.check,
                 update_budgets: args.update_budgets,
                 qemu: args.qemu.qemu,

@@ -12,7 +12,7 @@ pub fn processing(_: &mut TaskCx, _: u32) {
     while meter::wants_more() {
         meter::begin();
         for word in black_box(&mut words) {
-            *word = word.wrapping_add(pass) ^ *word;
+            *word ^= word.wrapping_add(pass);
         }
         meter::end();
         pass += 1;

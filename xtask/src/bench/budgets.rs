@@ -50,6 +50,15 @@ impl Budgets {
         Self::parse(&text).map_err(|error| Error::new(format!("{FILE}: {error}")))
     }
 
+    /// For [`update`](Self::update) with all figures: a file that cannot be read, such as one with
+    /// the marks of a merge, is written anew.
+    pub fn load_or_begin() -> Self {
+        Self::load().unwrap_or_else(|error| {
+            eprintln!("note: {error}; it is written anew");
+            Self(BTreeMap::new())
+        })
+    }
+
     fn parse(text: &str) -> Result<Self> {
         let document =
             Document::parse(text).map_err(|error| Error::new(error.message().to_owned()))?;

@@ -9,9 +9,9 @@ use crate::{error::Result, setup::emulator::Qemu, workspace};
 
 /// What the figures were measured with.
 pub struct Versions {
-    commit: String,
-    qemu: String,
-    rustc: String,
+    pub commit: String,
+    pub qemu: String,
+    pub rustc: String,
 }
 
 impl Versions {

@@ -4,6 +4,7 @@
 pub mod budgets;
 pub mod image;
 mod json;
+mod page;
 mod peers;
 mod plot;
 mod report;
@@ -23,9 +24,11 @@ pub struct Options {
     pub json: Option<PathBuf>,
     /// Where pictures of the figures go.
     pub plot: Option<PathBuf>,
+    /// Put the figures into the book.
+    pub docs: bool,
     /// Compare with the budgets, and fail if they are not kept.
     pub check: bool,
-    /// Write what was measured into the budgets.
+    /// Write what was measured into the budgets, and into the book if it is everything.
     pub update_budgets: bool,
     pub qemu: Option<PathBuf>,
 }
@@ -40,9 +43,10 @@ pub fn run(config: &Config, options: &Options) -> Result<()> {
     let peers = Peers::load()?;
     let id = options.id.as_deref();
     let Measured { report, ended } = image::measure(&qemu, &image, config, id, "bench")?;
+    let versions = json::Versions::find(&qemu)?;
     // What there is is kept, whatever became of the rest.
     if let Some(path) = &options.json {
-        let text = json::text(&report, &json::Versions::find(&qemu)?);
+        let text = json::text(&report, &versions);
         workspace::write(path, text.as_bytes())?;
     }
     print!("{}", table::text(&report, &peers));
@@ -53,7 +57,15 @@ pub fn run(config: &Config, options: &Options) -> Result<()> {
     ended?;
     let all = id.is_none();
     if options.update_budgets {
-        print!("{}", Budgets::load()?.update(&report, all)?);
+        let old = match all {
+            true => Budgets::load_or_begin(),
+            false => Budgets::load()?,
+        };
+        print!("{}", old.update(&report, all)?);
+    }
+    if all && (options.docs || options.update_budgets) {
+        page::update(&report, &peers, &versions)?;
+        println!("{} has these figures", page::FILE);
     }
     if options.check {
         Budgets::load()?.check(&report, all)?;

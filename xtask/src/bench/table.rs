@@ -33,12 +33,7 @@ fn header() -> Vec<String> {
 }
 
 fn row(figure: &Figure, peer: &Peer) -> Vec<String> {
-    let range = if figure.min == figure.max {
-        String::new()
-    } else {
-        format!("{}..{}", number(figure.min), number(figure.max))
-    };
-    let mut cells = vec![figure.key(), number(figure.instructions), range];
+    let mut cells = vec![figure.key(), number(figure.instructions), range(figure)];
     cells.extend(
         peer.figures
             .map(|figure| figure.map_or(String::new(), number)),
@@ -52,8 +47,16 @@ fn row(figure: &Figure, peer: &Peer) -> Vec<String> {
     cells
 }
 
+/// The least and the most, where they differ.
+pub fn range(figure: &Figure) -> String {
+    if figure.min == figure.max {
+        return String::new();
+    }
+    format!("{}..{}", number(figure.min), number(figure.max))
+}
+
 /// Whether the goal is met, or by how much not.
-fn verdict(figure: f64, goal: f64) -> String {
+pub fn verdict(figure: f64, goal: f64) -> String {
     if figure <= goal {
         "met".into()
     } else {

@@ -130,7 +130,7 @@ fn clippy(config: &Config) -> Result<bool> {
         let mut tests = cargo::for_pi("clippy", config);
         tests
             .args(["--quiet", "--package", cargo::BOARD])
-            .args(["--test", "*", "--benches"])
+            .args(["--test", "*", "--bench", "*"])
             .args(deny);
         run_command(&mut tests)?
     };

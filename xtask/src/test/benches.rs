@@ -1,4 +1,5 @@
-//! The benchmarks as tests: the budgets are kept, and a panic loses no figure.
+//! The benchmarks as tests: the budgets are kept, a figure is the same each time, and a panic loses
+//! none.
 
 use super::{
     Options, Tally,
@@ -11,17 +12,23 @@ use crate::{
     },
     build::Image,
     config::Config,
-    error::Result,
+    error::{Result, fail},
     setup::emulator::Qemu,
     workspace,
 };
 
+/// What is measured twice: interrupts, wakes and switches.
+const TWICE: &str = "irq.";
 /// The id that the image panics in when it is asked to, and one that is soon measured.
 const SEEDED: &str = "seeded.panic";
 const CHEAP: &str = "wake.none";
 
 type Check = fn(&Qemu, &Image, &Config) -> Result<()>;
-const TESTS: [(&str, Check); 2] = [("bench::budgets", budgets), ("bench::panic", panic)];
+const TESTS: [(&str, Check); 3] = [
+    ("bench::budgets", budgets),
+    ("bench::panic", panic),
+    ("bench::repeatable", repeatable),
+];
 
 pub fn run(qemu: &Qemu, options: &Options, tally: &mut Tally) -> Result<()> {
     let mut tests = TESTS.to_vec();
@@ -71,9 +78,26 @@ fn panic(qemu: &Qemu, image: &Image, config: &Config) -> Result<()> {
         && sentence.lines().count() == 1;
     match good {
         true => Ok(()),
-        false => crate::error::fail(format!(
+        false => fail(format!(
             "{} figures were kept, and said was: {sentence}",
             report.figures.len()
         )),
+    }
+}
+
+/// Two runs of one image give the same figures to the instruction, however busy the machine is.
+fn repeatable(qemu: &Qemu, image: &Image, config: &Config) -> Result<()> {
+    let run = |name| image::measure(qemu, image, config, Some(TWICE), name);
+    let (first, second) = (run("first")?, run("second")?);
+    first.ended?;
+    second.ended?;
+    let pairs = first.report.figures.iter().zip(&second.report.figures);
+    let off: Vec<_> = pairs
+        .filter(|(one, other)| one != other)
+        .map(|(one, other)| format!("{one:?}, then {other:?}"))
+        .collect();
+    match off.is_empty() && first.report == second.report {
+        true => Ok(()),
+        false => fail(format!("two runs differ:\n{}", off.join("\n"))),
     }
 }
