@@ -9,19 +9,13 @@
 //! runs. (Stoica and Abdel-Wahab, "Earliest eligible virtual deadline first: a flexible and accurate
 //! mechanism for proportional share resource allocation", 1995.)
 //!
-//! # Two trees
+//! # Who may run, in O(log n)
 //!
-//! The paper finds the winner in one tree that keeps, in each node, the least age below it. The
-//! trees at hand have no such hook; so there are two, as in the implementations of WF2Q+ (Bennett
-//! and Zhang, "Hierarchical packet fair queueing algorithms", 1996; FreeBSD's dummynet keeps two
-//! heaps): those that may run by deadline, and those that wait by age. A pick first moves over who
-//! has become eligible. Each entity moves at most once for each time it is queued, so this costs
-//! O(log n) for each entity queued.
-//!
-//! The mean can fall a little when somebody leaves who is ahead, or comes who is behind. Who has
-//! once become eligible stays so: it would be, had that one not left; and it can be picked once by
-//! that, for one slice, before its age is looked at again. The test of the error bound
-//! (`tests/fairness.rs`) includes it.
+//! All that wait hang in one tree by deadline, each part of which knows the least age in it
+//! ([`crate::tree`]); so nothing has to be moved when virtual time goes on, however many become
+//! eligible at once. Whoever asks gets the answer for the mean of that moment: it can fall a little
+//! when somebody leaves who is ahead, or comes who is behind, and then who was eligible may have to
+//! wait.
 //!
 //! # The mean, exactly
 //!
@@ -56,7 +50,7 @@ pub(crate) struct Fair {
     rest: i64,
     /// The total weight of the members.
     weight: u64,
-    /// How many members hang in the trees.
+    /// How many members hang in the tree.
     queued: usize,
 }
 
@@ -173,56 +167,36 @@ impl Fair {
         Self::ask_again(e, slice);
     }
 
-    /// Hangs a member into the tree where it belongs.
+    /// Hangs a member into the tree.
+    #[inline]
     pub(crate) fn insert(&mut self, queues: &mut Queues, e: EntityRef) {
-        if e.vruntime.get() <= self.time {
-            queues.insert_ready(e);
-        } else {
-            queues.insert_waiting(e);
-        }
+        queues.insert_fair(e);
         self.queued += 1;
     }
 
-    /// Notes that a member was taken out of its tree.
+    /// Notes that a member was taken out of the tree.
     pub(crate) fn removed(&mut self) {
         self.queued -= 1;
     }
 
-    /// Moves those over that have become eligible.
-    fn promote(&self, queues: &mut Queues) {
-        while queues
-            .first_waiting()
-            .is_some_and(|e| e.vruntime.get() <= self.time)
-        {
-            if let Some(e) = queues.pop_waiting() {
-                queues.insert_ready(e);
-            }
-        }
-    }
-
     /// Takes out whose turn it is. It stays a member.
     pub(crate) fn pick(&mut self, queues: &mut Queues) -> Option<EntityRef> {
-        if self.queued == 0 {
-            return None;
-        }
-        self.promote(queues);
-        // With nobody running, one member at least is not ahead of the mean, so it is in `ready`.
-        let picked = queues.pop_ready().or_else(|| queues.pop_waiting())?;
+        // With nobody running, one member at least is not ahead of the mean.
+        let least = queues.least_age()?;
+        debug_assert!(least <= self.time, "nobody is eligible");
+        let picked = queues.pop_fair(self.time.max(least))?;
         self.queued -= 1;
         Some(picked)
     }
 
     /// Whether somebody should have the core rather than `current`, a member that has it.
-    pub(crate) fn is_due(&self, queues: &mut Queues, current: &Entity) -> bool {
+    pub(crate) fn is_due(&self, queues: &Queues, current: &Entity) -> bool {
         if self.queued == 0 {
             return false;
         }
-        if Self::is_served(current) {
-            return true;
-        }
-        self.promote(queues);
-        queues
-            .first_ready()
-            .is_some_and(|e| e.deadline.get() < current.deadline.get())
+        Self::is_served(current)
+            || queues
+                .first_fair(self.time)
+                .is_some_and(|e| e.deadline.get() < current.deadline.get())
     }
 }

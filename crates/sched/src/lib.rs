@@ -5,7 +5,7 @@
 mod cpuset;
 mod entity;
 mod fair;
-#[allow(unsafe_code, reason = "intrusive collections")]
+#[allow(unsafe_code, reason = "handles of entities that others own")]
 mod links;
 mod place;
 mod priority;
@@ -13,6 +13,7 @@ mod realtime;
 #[allow(unsafe_code, reason = "an intrusive collection")]
 mod ring;
 mod runqueue;
+mod tree;
 mod vtime;
 
 pub use cpuset::{CpuSet, Cpus};

@@ -1,27 +1,27 @@
-//! How entities hang on a run queue: the handle, the rings and the trees. This file and
-//! [`crate::ring`] are the ones with unsafe code; the policy above them has none.
+//! How entities hang on a run queue: the handle, and which ring or tree an entity is on.
 //!
-//! What belongs here: a safe face on the intrusive collections. What does not: any decision about
-//! who runs.
+//! What belongs here: a safe face on [`crate::ring`] and [`crate::tree`]. What does not: any decision
+//! about who runs.
 //!
-//! An entity has **one** link, which serves a ring or a tree, so it is on one of them at most: the
-//! collections refuse (by a panic) an entity whose link is in use. Taking an entity out of the
+//! An entity has **one** set of links, which serves a ring or a tree, so it is on one of them at most;
+//! it remembers which (its shelf), and putting it on another panics. Taking an entity out of the
 //! middle of a collection that it is not on would corrupt both; so each set of queues has a number
-//! of its own, never used again, and an entity remembers the number and the shelf that it is on.
+//! of its own, never used again, and an entity remembers the number, too.
 
 use crate::entity::Entity;
 use crate::priority::{FAIR, IDLE};
 use crate::ring::Ring;
+use crate::tree::Tree;
 use crate::vtime::VirtualTime;
 use core::cell::Cell;
 use core::fmt;
 use core::ops::Deref;
+use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering};
-use intrusive_collections::{KeyAdapter, RBTree, RBTreeLink, UnsafeRef, intrusive_adapter};
 
 /// A handle to an [`Entity`] that somebody else owns: what run queues hold and give back.
 #[derive(Clone)]
-pub struct EntityRef(UnsafeRef<Entity>);
+pub struct EntityRef(At);
 
 impl EntityRef {
     /// Makes a handle.
@@ -35,21 +35,34 @@ impl EntityRef {
     ///    touching an entity only under the lock of the run queue that it was last given to.
     #[inline(always)]
     pub unsafe fn from_raw(entity: *const Entity) -> Self {
-        // SAFETY: ENT-LIVE, by the caller's promise.
-        Self(unsafe { UnsafeRef::from_raw(entity) })
+        // SAFETY: ENT-LIVE, by the caller's promise: what is alive is not at null.
+        Self(At(unsafe { NonNull::new_unchecked(entity.cast_mut()) }))
     }
 
     /// The pointer that the handle was made from, by which its owner finds what the entity is
     /// embedded in (so make it from a pointer that may reach all of that).
     #[inline(always)]
     pub fn as_ptr(&self) -> *const Entity {
-        UnsafeRef::into_raw(self.0.clone())
+        self.0.0.as_ptr()
     }
 
     /// Whether this is the handle of `entity`.
     #[inline(always)]
     pub fn is(&self, entity: &Entity) -> bool {
         core::ptr::eq(self.as_ptr(), entity)
+    }
+
+    /// A handle for the tests of the tree, which drop their entities last.
+    #[cfg(test)]
+    pub(crate) fn of_test(entity: &Entity) -> Self {
+        // SAFETY: ENT-LIVE, as said; ENT-LOCK: each test has one thread.
+        unsafe { Self::from_raw(entity) }
+    }
+
+    /// As the rings and the tree keep it, for the tests of those.
+    #[cfg(test)]
+    pub(crate) fn at(&self) -> At {
+        self.0
     }
 }
 
@@ -70,66 +83,82 @@ impl fmt::Debug for EntityRef {
 // SAFETY: ENT-LOCK: whoever made the handle promised that no two cores use the entity at once.
 unsafe impl Send for EntityRef {}
 
-intrusive_adapter!(ByDeadline = UnsafeRef<Entity>: Entity { links.link => RBTreeLink });
-intrusive_adapter!(ByStart = UnsafeRef<Entity>: Entity { links.link => RBTreeLink });
+/// A copy of a handle, as the links of a ring or a tree keep it. It comes from a handle, and nobody
+/// but [`crate::ring`] and [`crate::tree`] keeps one; so it is in use only while its entity is on the
+/// ring or tree, or that of a call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct At(NonNull<Entity>);
 
-impl<'a> KeyAdapter<'a> for ByDeadline {
-    type Key = VirtualTime;
+impl Deref for At {
+    type Target = Entity;
     #[inline(always)]
-    fn get_key(&self, e: &'a Entity) -> VirtualTime {
-        e.deadline.get()
+    fn deref(&self) -> &Entity {
+        // SAFETY: ENT-LIVE: this is a copy of a handle. Those found in links are in use only as long
+        // as the entity is on the ring or tree (RING, TREE), which has its handle until then.
+        unsafe { self.0.as_ref() }
     }
 }
 
-impl<'a> KeyAdapter<'a> for ByStart {
-    type Key = VirtualTime;
-    #[inline(always)]
-    fn get_key(&self, e: &'a Entity) -> VirtualTime {
-        e.vruntime.get()
-    }
-}
-
-// The shelves are numbered as the levels are: each level has a ring, but the fair one has two trees.
-/// The shelf of the fair entities that may run, by deadline.
-const READY: u8 = FAIR;
-/// The shelf of the fair entities that have had more than their share, by virtual run time.
-const WAITING: u8 = IDLE + 1;
+// The shelves are numbered as the levels are: each level has a ring, but the fair one has a tree.
+/// No shelf.
+const NOWHERE: u8 = u8::MAX;
 /// One ring for each level; that of the fair class stays empty.
 const RINGS: usize = IDLE as usize + 1;
 
-/// What an entity knows of where it hangs. Nobody but this file looks inside, and
-/// [`crate::ring`] at the link.
+/// What an entity knows of where it hangs. `queues` and `shelf` are for this file. The others are for
+/// the ring or tree that it is on: they mean nothing while it is on none.
 pub(crate) struct Links {
-    pub(crate) link: RBTreeLink,
+    pub(crate) left: Cell<Option<At>>,
+    pub(crate) right: Cell<Option<At>>,
+    pub(crate) parent: Cell<Option<At>>,
+    /// On a tree: the least age in the part whose top this is.
+    pub(crate) least: Cell<VirtualTime>,
     queues: Cell<u32>,
     shelf: Cell<u8>,
+    /// On a tree: the height of the part whose top this is.
+    pub(crate) height: Cell<u8>,
 }
+
+// SAFETY: ENT-LIVE: an entity does not move while it is on a ring or tree, and else nobody follows
+// its links. ENT-LOCK for those that a lock hands from core to core.
+unsafe impl Send for Links {}
 
 impl Links {
     pub(crate) const fn new() -> Self {
         Self {
-            link: RBTreeLink::new(),
+            left: Cell::new(None),
+            right: Cell::new(None),
+            parent: Cell::new(None),
+            least: Cell::new(VirtualTime::ZERO),
             queues: Cell::new(0),
-            shelf: Cell::new(0),
+            shelf: Cell::new(NOWHERE),
+            height: Cell::new(0),
         }
     }
 
-    /// Whether the entity is on a list or a tree of some run queue.
+    /// Whether the entity is on a ring or a tree of some run queue.
     #[inline(always)]
     pub(crate) fn is_linked(&self) -> bool {
-        self.link.is_linked()
+        self.shelf.get() != NOWHERE
     }
+}
+
+#[cold]
+#[inline(never)]
+fn in_use() -> ! {
+    panic!("the thread is on a run queue already")
 }
 
 /// The number for the next set of queues; 0 is no number.
 static NEXT_NUMBER: AtomicU32 = AtomicU32::new(1);
 
-/// The lists and trees of one run queue.
+/// The rings and the tree of one run queue.
+#[repr(C)] // The rings last: see `RunQueue`.
 pub(crate) struct Queues {
     number: u32,
+    /// On the shelf `FAIR`, whose ring stays empty.
+    fair: Tree,
     rings: [Ring; RINGS],
-    ready: RBTree<ByDeadline>,
-    waiting: RBTree<ByStart>,
 }
 
 // SAFETY: ENT-LOCK: the queues hold handles, whose makers promised it.
@@ -140,8 +169,7 @@ impl Queues {
         Self {
             number: 0,
             rings: [const { Ring::new() }; RINGS],
-            ready: RBTree::new(ByDeadline::NEW),
-            waiting: RBTree::new(ByStart::NEW),
+            fair: Tree::new(),
         }
     }
 
@@ -167,10 +195,13 @@ impl Queues {
         self.number != 0 && e.links.queues.get() == self.number
     }
 
-    /// Notes where `e` hangs.
+    /// Notes that `e` is about to hang on `shelf`.
     #[inline(always)]
-    fn note(&mut self, e: &Entity, shelf: u8) {
+    fn claim(&mut self, e: &Entity, shelf: u8) {
         debug_assert!(self.have_number());
+        if e.links.is_linked() {
+            in_use();
+        }
         e.links.queues.set(self.number);
         e.links.shelf.set(shelf);
     }
@@ -191,14 +222,14 @@ impl Queues {
     /// those below.
     #[inline(always)]
     pub(crate) fn push_back(&mut self, shelf: u8, e: EntityRef) {
-        self.rings[usize::from(shelf)].push_back(e.0.clone());
-        self.note(&e, shelf);
+        self.claim(&e, shelf);
+        self.rings[usize::from(shelf)].push_back(e.0);
     }
 
     /// Adds `e` as the first one of the ring `shelf`.
     pub(crate) fn push_front(&mut self, shelf: u8, e: EntityRef) {
-        self.rings[usize::from(shelf)].push_front(e.0.clone());
-        self.note(&e, shelf);
+        self.claim(&e, shelf);
+        self.rings[usize::from(shelf)].push_front(e.0);
     }
 
     /// Who is first on the ring `shelf`.
@@ -210,7 +241,12 @@ impl Queues {
     /// Takes out who is first on the ring `shelf`.
     #[inline(always)]
     pub(crate) fn pop_front(&mut self, shelf: u8) -> Option<EntityRef> {
-        self.rings[usize::from(shelf)].pop_front().map(EntityRef)
+        let ring = &mut self.rings[usize::from(shelf)];
+        let first = ring.first()?;
+        // SAFETY: ENT-HERE: it is the first of this ring.
+        unsafe { ring.remove(first) };
+        first.links.shelf.set(NOWHERE);
+        Some(EntityRef(first))
     }
 
     /// Makes the first one on the ring `shelf` the last one; gives who is first then. `None` if
@@ -220,51 +256,50 @@ impl Queues {
         self.rings[usize::from(shelf)].rotate().map(EntityRef)
     }
 
-    /// Hangs `e` into the tree of those that may run, behind those with the same deadline.
-    pub(crate) fn insert_ready(&mut self, e: EntityRef) {
-        self.ready.insert(e.0.clone());
-        self.note(&e, READY);
+    /// Hangs `e` into the tree of the fair ones, behind those with the same deadline. O(log n).
+    #[inline]
+    pub(crate) fn insert_fair(&mut self, e: EntityRef) {
+        self.claim(&e, FAIR);
+        self.fair.insert(e.0);
     }
 
-    /// Hangs `e` into the tree of those that have run ahead.
-    pub(crate) fn insert_waiting(&mut self, e: EntityRef) {
-        self.waiting.insert(e.0.clone());
-        self.note(&e, WAITING);
+    /// The fair one with the earliest deadline of those whose age is `time` at most. O(log n).
+    #[inline]
+    pub(crate) fn first_fair(&self, time: VirtualTime) -> Option<EntityRef> {
+        self.fair.first_until(time).map(EntityRef)
     }
 
-    /// The one with the earliest deadline of those that may run.
-    pub(crate) fn first_ready(&self) -> Option<&Entity> {
-        self.ready.front().get()
+    /// The least age of the fair ones. O(1).
+    #[inline]
+    pub(crate) fn least_age(&self) -> Option<VirtualTime> {
+        self.fair.least()
     }
 
-    pub(crate) fn pop_ready(&mut self) -> Option<EntityRef> {
-        self.ready.front_mut().remove().map(EntityRef)
-    }
-
-    /// The one that is the least ahead of those that have run ahead.
-    pub(crate) fn first_waiting(&self) -> Option<&Entity> {
-        self.waiting.front().get()
-    }
-
-    pub(crate) fn pop_waiting(&mut self) -> Option<EntityRef> {
-        self.waiting.front_mut().remove().map(EntityRef)
+    /// Takes out whom [`first_fair`](Self::first_fair) gives. O(log n).
+    #[inline]
+    pub(crate) fn pop_fair(&mut self, time: VirtualTime) -> Option<EntityRef> {
+        let first = self.fair.first_until(time)?;
+        self.fair.remove(first);
+        first.links.shelf.set(NOWHERE);
+        Some(EntityRef(first))
     }
 
     /// Takes `e` out of where it hangs. False if it hangs nowhere, or on the queues of another.
+    /// O(1) from a ring, O(log n) from the tree.
     #[inline]
     pub(crate) fn take(&mut self, e: &EntityRef) -> bool {
-        if !self.knows(e) || !e.links.is_linked() {
+        let shelf = e.links.shelf.get();
+        if !self.knows(e) || shelf == NOWHERE {
             return false;
         }
-        // SAFETY: ENT-HERE: the link of `e` is in use, and `note` wrote the shelf and the number
-        // of these queues when it was put there; nobody else has this number.
-        unsafe {
-            match e.links.shelf.get() {
-                READY => drop(self.ready.cursor_mut_from_ptr(e.as_ptr()).remove()),
-                WAITING => drop(self.waiting.cursor_mut_from_ptr(e.as_ptr()).remove()),
-                shelf => self.rings[usize::from(shelf)].remove(&e.0),
-            }
+        if shelf == FAIR {
+            self.fair.remove(e.0);
+        } else {
+            // SAFETY: ENT-HERE: `claim` wrote the shelf and the number of these queues when it was
+            // put there; nobody else has this number.
+            unsafe { self.rings[usize::from(shelf)].remove(e.0) };
         }
+        e.links.shelf.set(NOWHERE);
         true
     }
 
@@ -279,28 +314,25 @@ impl Queues {
         all.find(|e| wanted(e)).map(EntityRef)
     }
 
-    /// The first fair entity that `wanted` accepts, those that may run before those that may not,
-    /// among the first `limit` of each.
+    /// The fair entity with the earliest deadline that `wanted` accepts, among the first `limit`.
     pub(crate) fn find_fair(
         &self,
         limit: usize,
         wanted: impl Fn(&Entity) -> bool,
     ) -> Option<EntityRef> {
-        let mut at = self.ready.front();
-        for _ in 0..limit {
-            match at.get() {
-                Some(e) if wanted(e) => return at.clone_pointer().map(EntityRef),
-                Some(_) => at.move_next(),
-                None => break,
-            }
+        let mut all = self.fair.iter().take(limit);
+        all.find(|e| wanted(e)).map(EntityRef)
+    }
+}
+
+impl Drop for Queues {
+    fn drop(&mut self) {
+        for shelf in (0..IDLE + 1).filter(|shelf| *shelf != FAIR) {
+            while self.pop_front(shelf).is_some() {}
         }
-        let mut at = self.waiting.front();
-        for _ in 0..limit {
-            if wanted(at.get()?) {
-                return at.clone_pointer().map(EntityRef);
-            }
-            at.move_next();
+        while let Some(e) = self.fair.root() {
+            self.fair.remove(e);
+            e.links.shelf.set(NOWHERE);
         }
-        None
     }
 }

@@ -17,7 +17,8 @@ use crate::realtime::Bitmap;
 /// The longest slice, in ns: one second.
 pub const SLICE_MAX: u64 = 1_000_000_000;
 
-/// How many entities of each list and tree are looked at for one that may move to another core.
+/// How many entities of each ring are looked at for one that may move to another core; of the tree,
+/// which holds all the fair ones, twice as many.
 const PULL_SCAN: usize = 8;
 
 /// Why a thread comes to a run queue.
@@ -48,6 +49,9 @@ pub enum PutPrev {
 /// All times are ns of one clock, which may stand still but should not go back (if it does, no time
 /// is counted until it has caught up). A kernel keeps one of these for each core, with its lock
 /// around it. Nothing here allocates, blocks or fails; what panics says so.
+// In this order, with the rings at the end: so the compiler knows that a write to one of them, found by
+// a computed index, changes no other field, and need not read those again (5 instructions in a yield).
+#[repr(C)]
 pub struct RunQueue {
     rt: Bitmap,
     current: Option<EntityRef>,
@@ -169,7 +173,7 @@ impl RunQueue {
     /// Decides who runs next and makes it the current one. `None`: there is nobody, the core idles.
     ///
     /// If there still is a current one, it first goes back as [`PutPrev::Preempted`]. O(1) for real
-    /// time and the idle class; O(log n) for the fair class, taken over all threads enqueued.
+    /// time and the idle class; O(log n) for the fair class, each time.
     #[inline]
     pub fn pick_next(&mut self, now: u64) -> Option<EntityRef> {
         if self.current.is_some() {
@@ -310,8 +314,8 @@ impl RunQueue {
 
     /// Whether somebody who waits should have the core rather than who has it, be it the idle loop.
     /// To be asked after an enqueue; the answer stays true until the next
-    /// [`pick_next`](Self::pick_next) or until the one it was for has left. O(1) for real time, else
-    /// as `pick_next`.
+    /// [`pick_next`](Self::pick_next), or until the one it was for has left or, if that is a fair one,
+    /// others coming or leaving have made it wait. O(1) for real time, else as `pick_next`.
     #[inline]
     pub fn should_preempt(&mut self, now: u64) -> bool {
         let Some(e) = &self.current else {
@@ -333,7 +337,7 @@ impl RunQueue {
         let level = e.level.get();
         self.rt.top() < level.min(FAIR)
             || match level {
-                FAIR => self.fair.is_due(&mut self.queues, e),
+                FAIR => self.fair.is_due(&self.queues, e),
                 IDLE => self.fair.queued() > 0 || self.turn_is_over(e),
                 _ => self.turn_is_over(e),
             }
@@ -426,7 +430,7 @@ impl RunQueue {
     }
 
     /// Takes out a waiting thread that may run on one of `cores`, for a core that would idle: the
-    /// most urgent one among the first few of each list and tree. O(log n).
+    /// most urgent one among the first few of each ring and of the tree. O(log n).
     pub fn pull(&mut self, cores: CpuSet, now: u64) -> Option<EntityRef> {
         let may = |e: &Entity| !self.is_current(e) && !e.affinity.get().and(cores).is_empty();
         let q = &self.queues;
@@ -434,7 +438,7 @@ impl RunQueue {
             .rt
             .iter()
             .find_map(|p| q.find_in_ring(p, PULL_SCAN, may))
-            .or_else(|| q.find_fair(PULL_SCAN, may))
+            .or_else(|| q.find_fair(2 * PULL_SCAN, may))
             .or_else(|| q.find_in_ring(IDLE, PULL_SCAN, may));
         let found = found?;
         self.dequeue(&found, now)
