@@ -34,6 +34,8 @@ pub enum Command {
     Build(BuildArgs),
     /// Test everything, on the host and in the emulator
     Test(TestArgs),
+    /// Count the instructions of what matters, beside those of other kernels
+    Bench(BenchArgs),
     /// Check formatting, lints, documentation, layers and portability
     Check,
     /// Show what the commands need, and whether it is there
@@ -183,6 +185,32 @@ pub struct TestArgs {
     /// Override a key of layercake.toml for the emulator tests
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+
+    #[command(flatten)]
+    pub qemu: QemuChoice,
+}
+
+#[derive(Args)]
+pub struct BenchArgs {
+    /// Only benchmarks that have this in their ids
+    #[arg(long, value_name = "PATTERN")]
+    pub id: Option<String>,
+
+    /// Write the figures to a file
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+
+    /// Draw the figures: SVG files in this folder
+    #[arg(long, value_name = "DIR")]
+    pub plot: Option<PathBuf>,
+
+    /// Fail if a figure is not within its budget
+    #[arg(long, conflicts_with = "update_budgets")]
+    pub check: bool,
+
+    /// Write the figures into the budgets, and say what changed
+    #[arg(long)]
+    pub update_budgets: bool,
 
     #[command(flatten)]
     pub qemu: QemuChoice,

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod bench;
 mod build;
 mod cargo;
 mod check;
@@ -88,6 +89,17 @@ fn run(command: Command) -> Result<()> {
                 overrides: args.set,
             };
             test::run(&config, &options)
+        }
+        Command::Bench(args) => {
+            let options = bench::Options {
+                id: args.id,
+                json: args.json,
+                plot: args.plot,
+                check: args.check,
+                update_budgets: args.update_budgets,
+                qemu: args.qemu.qemu,
+            };
+            bench::run(&config(&[])?, &options)
         }
         Command::Check => check::run(&config(&[])?),
         Command::Doctor(args) => doctor::run(args.qemu.as_deref()),

@@ -179,7 +179,8 @@ fn overflow_at_once(cx: &mut TaskCx) {
 }
 
 //@ case: overflow_in_interrupt
-//@ expect: stack of thread 6 "pinned" is full)
+//@ expect: KiB stack of thread
+//@ expect: "pinned" is full)
 fn overflow_in_interrupt(cx: &mut TaskCx) {
     let sgi = register_sgi(cx, 0, |_: IrqCx<'_>| _ = dig(0));
     run_on(cx, 2, Priority::default(), move |_| {

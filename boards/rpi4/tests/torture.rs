@@ -1,215 +1,162 @@
-//! Locks of every kind on four cores for a long time, while the timer and software interrupts
-//! come, and handlers take the locks too: nobody is ever inside beside another, and in the end
-//! every lock's own count is what was counted outside (L1).
-//@ timeout: 180
-//@ case: a_million
-//@ case: ten_million
+//! Threads that wake one another as fast as they can, on all cores: no wake is lost (W1, W2), and
+//! nobody ever runs on a stack that another core still uses (W10).
+//!
+//! Tokens travel among twelve threads. Who gets one checks that its stack is its own and passes
+//! the token to another, parked or not. A lost wake stops a token; one stack used twice spoils a
+//! pattern.
+//@ case: short
+//@ timeout: 90
+//@ case: long
+//@ timeout: 900
 //@ full
-//@ timeout: 1200
 #![cfg_attr(target_os = "none", no_std)]
 #![no_main]
 #![cfg(target_os = "none")]
 
+extern crate alloc;
+
 mod support;
 
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use layercake_kernel::platform;
-use layercake_kernel::sync::queued::QueuedLock;
-use layercake_kernel::sync::{self, IrqOff, NoMask, PreemptOff, RwSpinLock, SeqLock, irq_off};
-use layercake_kernel::{Host, IrqCx, IrqSpinLock, SpinLock, kprintln};
+use alloc::vec::Vec;
+use core::hint::black_box;
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use layercake_kernel::wait::Host as _;
+use layercake_kernel::{Host, kprintln};
 use support::*;
 
-kernel_cases!(a_million, ten_million);
+kernel_cases!(short, long);
 
-fn a_million(cx: &mut TaskCx) {
-    torture(cx, 1_000_000);
+fn short(cx: &mut TaskCx) {
+    run(cx, 100_000, 20);
 }
 
-fn ten_million(cx: &mut TaskCx) {
-    torture(cx, 10_000_000);
+/// A million wakes.
+fn long(cx: &mut TaskCx) {
+    run(cx, 1_000_000, 800);
 }
 
-/// Two numbers that are the same, except to whoever is inside.
-struct Pair(u64, u64);
+const THREADS: usize = 12;
+const TOKENS: usize = 5;
 
-impl Pair {
-    fn count(&mut self) {
-        self.0 += 1;
-        assert_eq!(self.0, self.1 + 1, "somebody is inside already");
-        self.1 += 1;
+type Task = <Host as layercake_kernel::wait::Host>::Task;
+
+/// A place that tokens come to.
+struct Seat {
+    tokens: AtomicU64,
+    /// The thread that sits there, once it does; a `Task` is a reference to something static.
+    thread: AtomicPtr<()>,
+}
+
+static SEATS: [Seat; THREADS] = [const {
+    Seat {
+        tokens: AtomicU64::new(0),
+        thread: AtomicPtr::new(core::ptr::null_mut()),
     }
+}; THREADS];
+static PASSED: AtomicU64 = AtomicU64::new(0);
+static END: AtomicBool = AtomicBool::new(false);
+static SEATED: AtomicUsize = AtomicUsize::new(0);
 
-    fn look(&self) -> u64 {
-        assert_eq!(self.0, self.1, "a writer is inside");
-        self.0
-    }
+/// Passes a token to seat `to`.
+fn pass(to: usize) {
+    let seat = &SEATS[to];
+    seat.tokens.fetch_add(1, Ordering::Release);
+    unpark(seat);
 }
 
-/// So many locks of each kind: few enough that cores meet.
-const EACH: usize = 32;
-const NEW: Pair = Pair(0, 0);
-
-type Locks<M, R> = [sync::SpinLock<Pair, M, R>; EACH];
-static TICKET: [SpinLock<Pair>; EACH] = [const { SpinLock::new(NEW) }; EACH];
-static TICKET_IRQ: [IrqSpinLock<Pair>; EACH] = [const { IrqSpinLock::new(NEW) }; EACH];
-static QUEUED: Locks<PreemptOff<Host>, QueuedLock> = [const { sync::SpinLock::new(NEW) }; EACH];
-static QUEUED_IRQ: Locks<IrqOff<Host>, QueuedLock> = [const { sync::SpinLock::new(NEW) }; EACH];
-static QUEUED_MASKED: Locks<NoMask<Host>, QueuedLock> = [const { sync::SpinLock::new(NEW) }; EACH];
-static RW: [RwSpinLock<Pair, PreemptOff<Host>>; EACH] = [const { RwSpinLock::new(NEW) }; EACH];
-static RW_IRQ: [RwSpinLock<Pair, IrqOff<Host>>; EACH] = [const { RwSpinLock::new(NEW) }; EACH];
-static SEQ: [SeqLock<[usize; 3], IrqOff<Host>>; EACH] = [const { SeqLock::new([0; 3]) }; EACH];
-
-/// How many kinds of locks are counted apart.
-const KINDS: usize = 8;
-/// What was counted outside, by kind; and how often a lock was taken without counting in it.
-static COUNTED: [AtomicU64; KINDS] = [const { AtomicU64::new(0) }; KINDS];
-static LOOKED: AtomicU64 = AtomicU64::new(0);
-static INTERRUPTS: AtomicUsize = AtomicUsize::new(0);
-
-/// A thread's own counts, added to the common ones at its end.
-#[derive(Default)]
-struct Counts {
-    counted: [u64; KINDS],
-    looked: u64,
+fn unpark(seat: &Seat) {
+    let thread = seat.thread.load(Ordering::Acquire);
+    // SAFETY: THREAD-STABLE: the seat holds what `sit` put there, a reference to a thread, and
+    // threads are never freed.
+    let task: Task = unsafe { &*thread.cast() };
+    Host::unpark(&task);
 }
 
-impl Counts {
-    fn total(&self) -> u64 {
-        self.counted.iter().sum::<u64>() + self.looked
-    }
+/// What fills a stack: different for every thread and every depth.
+fn pattern(seat: usize, n: usize) -> u64 {
+    (seat as u64 + 1) << 32 | n as u64
 }
 
-fn torture(cx: &mut TaskCx, acquisitions: u64) {
-    let sgi = register_sgi(cx, 0, handler);
-    let timers = || cores().map(timer_interrupts).sum::<u64>();
-    let (begun, timers_before) = (time::now(), timers());
-    let each = acquisitions.div_ceil(2 * cpu::count() as u64);
-    static SEEDS: AtomicU64 = AtomicU64::new(1);
-    in_parallel(cx, 2, move |_, cx| {
-        let random = Random::new(SEEDS.fetch_add(0x9e37_79b9, Ordering::Relaxed));
-        let mut counts = Counts::default();
-        while counts.total() < each {
-            turn(cx, &random, &mut counts);
-            if random.below(50) == 0 {
-                let target = random.below(cpu::count() as u64) as usize;
-                platform::get().send_sgi(target, sgi);
-            }
-        }
-        for (all, mine) in COUNTED.iter().zip(counts.counted) {
-            all.fetch_add(mine, Ordering::Relaxed);
-        }
-        LOOKED.fetch_add(counts.looked, Ordering::Relaxed);
-    });
-    // No more interrupts are sent; the last may still be on its way.
-    time::sleep(cx, Duration::from_millis(10));
-    let inside = count_inside(cx);
-    let outside = COUNTED.each_ref().map(|n| n.load(Ordering::Relaxed));
-    let all = outside.iter().sum::<u64>() + LOOKED.load(Ordering::Relaxed);
-    kprintln!(
-        "{all} acquisitions in {} ms; {} software interrupts, {} of the timer",
-        time::now().saturating_duration_since(begun).as_millis(),
-        INTERRUPTS.load(Ordering::Relaxed),
-        timers() - timers_before,
+fn sit(cx: &mut TaskCx, seat: usize) {
+    let task: Task = Host::current();
+    let me = thread::current_id();
+    SEATS[seat].thread.store(
+        core::ptr::from_ref(task).cast_mut().cast(),
+        Ordering::Release,
     );
-    kprintln!("inside {inside:?}");
-    assert_eq!(inside, outside);
-    assert!(all >= acquisitions);
-    assert!(INTERRUPTS.load(Ordering::Relaxed) > 0 && timers() > timers_before);
-}
-
-/// One lock, or one in another.
-fn turn(cx: &mut TaskCx, random: &Random, counts: &mut Counts) {
-    let n = random.below(EACH as u64) as usize;
-    let mut count = |kind: usize| counts.counted[kind] += 1;
-    match random.below(12) {
-        0 => {
-            TICKET[n].lock(cx).count();
-            count(0);
-        }
-        1 => {
-            TICKET_IRQ[n].lock(cx).count();
-            count(1);
-        }
-        2 => {
-            QUEUED[n].lock(cx).count();
-            count(2);
-        }
-        3 => {
-            QUEUED_IRQ[n].lock(cx).count();
-            count(3);
-        }
-        4 => {
-            irq_off::<Host, _>(cx, |masked| QUEUED_MASKED[n].lock(masked).count());
-            count(4);
-        }
-        5 => {
-            RW[n].write(cx).count();
-            count(5);
-        }
-        6 => {
-            RW_IRQ[n].write(cx).count();
-            count(6);
-        }
-        7 => {
-            SEQ[n].update(cx, |[count, ..]| [count + 1; 3]);
-            count(7);
-        }
-        8 => {
-            let guard = RW[n].read(cx);
-            random.dawdle(4);
-            guard.look();
-            counts.looked += 1;
-        }
-        9 => {
-            RW_IRQ[n].read(cx.atomic()).look();
-            let [a, b, c] = SEQ[n].read(cx);
-            assert!(a == b && b == c, "a record of two writes: {a} {b} {c}");
-            counts.looked += 1;
-        }
-        10 => {
-            // Three deep: each masks no less than the one around it.
-            let mut outer = TICKET[n].lock(cx);
-            let (pair, inside) = outer.split();
-            let middle = TICKET_IRQ[n].lock(inside);
-            QUEUED_IRQ[n].lock_masked(middle.atomic()).count();
-            drop(middle);
-            pair.count();
-            count(0);
-            count(3);
-            counts.looked += 1;
-        }
-        _ => match TICKET_IRQ[n].try_lock(cx) {
-            Some(mut pair) => {
-                pair.count();
-                count(1);
+    SEATED.fetch_add(1, Ordering::Release);
+    let random = Random::new(seat as u64 * 97 + 13);
+    let mut canary = [0; 64];
+    for (n, place) in canary.iter_mut().enumerate() {
+        *place = pattern(seat, n);
+    }
+    let canary = black_box(&mut canary);
+    while !END.load(Ordering::Relaxed) {
+        Host::park(cx, None);
+        let kept = canary
+            .iter()
+            .enumerate()
+            .all(|(n, value)| *value == pattern(seat, n));
+        assert!(kept, "the stack of seat {seat} was used by another");
+        assert_eq!(thread::current_id(), me);
+        let tokens = SEATS[seat].tokens.swap(0, Ordering::Acquire);
+        for _ in 0..tokens {
+            // Most go to the next seat at once, so that it is just about to park.
+            let step = if random.below(4) == 0 {
+                random.below(THREADS as u64)
+            } else {
+                1
+            };
+            PASSED.fetch_add(1, Ordering::Relaxed);
+            pass((seat + step as usize) % THREADS);
+            if random.below(16) == 0 {
+                random.dawdle(200);
             }
-            None => time::spin_for(Duration::from_nanos(100)),
-        },
+        }
     }
 }
 
-fn handler(cx: IrqCx<'_>) {
-    let n = INTERRUPTS.fetch_add(1, Ordering::Relaxed) % EACH;
-    TICKET_IRQ[n].lock(cx).count();
-    QUEUED_IRQ[n].lock(cx).count();
-    QUEUED_MASKED[n].lock(cx).count();
-    RW_IRQ[n].write(cx).count();
-    SEQ[n].update(cx, |[count, ..]| [count + 1; 3]);
-    for kind in [1, 3, 4, 6, 7] {
-        COUNTED[kind].fetch_add(1, Ordering::Relaxed);
+fn run(cx: &mut TaskCx, passes: u64, seconds: u64) {
+    let threads: Vec<_> = (0..THREADS)
+        .map(|seat| {
+            // Some stay where they are, some go where there is room; in all classes.
+            let cores = match seat % 3 {
+                0 => CpuSet::one(seat % cpu::count()),
+                _ => CpuSet::first(cpu::count()),
+            };
+            let priority = match seat % 4 {
+                0 => Priority::round_robin(7),
+                _ => Priority::fair((seat as i8 - 6) * 3),
+            };
+            let thread = Builder::new("seat").affinity(cores).priority(priority);
+            thread.spawn(move |cx| sit(cx, seat)).expect("a thread")
+        })
+        .collect();
+    wait_for(cx, "all are seated", || {
+        SEATED.load(Ordering::Acquire) == THREADS
+    });
+    for token in 0..TOKENS {
+        pass(token * 2);
     }
-}
-
-fn count_inside(cx: &mut TaskCx) -> [u64; KINDS] {
-    let all = |look: &mut dyn FnMut(usize) -> u64| (0..EACH).map(look).sum();
-    [
-        all(&mut |n| TICKET[n].lock(&mut *cx).look()),
-        all(&mut |n| TICKET_IRQ[n].lock(&mut *cx).look()),
-        all(&mut |n| QUEUED[n].lock(&mut *cx).look()),
-        all(&mut |n| QUEUED_IRQ[n].lock(&mut *cx).look()),
-        all(&mut |n| irq_off::<Host, _>(&mut *cx, |m| QUEUED_MASKED[n].lock(m).look())),
-        all(&mut |n| RW[n].read(&mut *cx).look()),
-        all(&mut |n| RW_IRQ[n].read(&mut *cx).look()),
-        all(&mut |n| SEQ[n].read(&mut *cx)[0] as u64),
-    ]
+    let end = time::now() + Duration::from_secs(seconds);
+    let mut last = 0;
+    while PASSED.load(Ordering::Relaxed) < passes && time::now() < end {
+        time::sleep(cx, Duration::from_millis(100));
+        // Tokens never rest: no progress means that a wake was lost.
+        wait_for(cx, "the tokens travel", || {
+            PASSED.load(Ordering::Relaxed) > last
+        });
+        last = PASSED.load(Ordering::Relaxed);
+    }
+    // All tokens are still there: stop one passing and count.
+    END.store(true, Ordering::Relaxed);
+    SEATS.iter().for_each(unpark);
+    threads.into_iter().for_each(|thread| thread.join(cx));
+    let left: u64 = SEATS
+        .iter()
+        .map(|seat| seat.tokens.load(Ordering::Relaxed))
+        .sum();
+    assert_eq!(left, TOKENS as u64, "tokens were lost");
+    kprintln!("{} passes", PASSED.load(Ordering::Relaxed));
+    assert!(PASSED.load(Ordering::Relaxed) > 1000);
 }

@@ -7,6 +7,7 @@ pub mod boot;
 pub mod cache;
 pub mod core_block;
 pub mod counter;
+pub mod cycles;
 pub mod exception;
 pub mod irq;
 pub mod layout;

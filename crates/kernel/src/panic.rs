@@ -176,7 +176,7 @@ fn other(core: &'static Core) {
     let report = &core.stopped;
     // SAFETY: THREAD-STABLE: null or a thread that is never freed.
     let thread = unsafe { core.current.load(Ordering::Relaxed).as_ref() };
-    if !report.done.load(Ordering::Acquire) {
+    if !stop::has_stopped(core) {
         kprintln!(
             "core {}, {}: does not answer; interrupts are masked there",
             core.id(),

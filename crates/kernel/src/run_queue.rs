@@ -161,12 +161,17 @@ fn reschedule(why: Why) {
         cpu::IDLE.fetch_or(1 << core.id(), Ordering::Relaxed);
         core.idle_since.store(now, Ordering::Relaxed);
     } else if from_idle {
+        let waits = queue.runnable() > 0;
         cpu::IDLE.fetch_and(!(1 << core.id()), Ordering::Relaxed);
         let idled = now.saturating_sub(core.idle_since.load(Ordering::Relaxed));
         core.idle_time.store(
             core.idle_time.load(Ordering::Relaxed) + idled,
             Ordering::Relaxed,
         );
+        if waits {
+            // Two wakes chose this core while it was idle; another idle one takes the second.
+            call_idle(u64::MAX);
+        }
     }
     core.current
         .store((&raw const *next).cast_mut(), Ordering::Relaxed);
@@ -188,7 +193,13 @@ fn reschedule(why: Why) {
 /// Tells an idle core that may run it of a thread that has to wait here: that core pulls it.
 #[inline]
 fn offer(thread: &Thread) {
-    let takers = u64::from(cpu::IDLE.load(Ordering::Relaxed)) & thread.allowed().bits();
+    call_idle(thread.allowed().bits());
+}
+
+/// Makes an idle core, one of `among`, look for a thread to pull.
+#[inline]
+fn call_idle(among: u64) {
+    let takers = u64::from(cpu::IDLE.load(Ordering::Relaxed)) & among;
     if takers != 0 {
         irq::send_sgi(takers.trailing_zeros() as usize, irq::SGI_RESCHEDULE);
     }
@@ -343,7 +354,8 @@ pub(crate) fn unpark(thread: &'static Thread) {
         }
     }
     if seen == PARKED {
-        thread.wakes.fetch_add(1, Ordering::Relaxed);
+        // Nobody else counts: only who has changed PARKED comes here, once for each park.
+        Counts::add(&thread.wakes);
         make_runnable(thread, Enqueue::Wake);
     }
 }
@@ -369,7 +381,8 @@ fn make_runnable(thread: &'static Thread, how: Enqueue) {
     let queue = locked.queue();
     queue.enqueue(entity(thread), now, how);
     let preempts = queue.should_preempt(now);
-    let event = queue.next_event();
+    // If it preempts, whoever runs next sets the timer.
+    let event = if preempts { None } else { queue.next_event() };
     drop(locked);
     let here = cpu::this();
     let due = |event| event < cpu::core(target).programmed.load(Ordering::Relaxed);

@@ -7,8 +7,11 @@ use core::time::Duration;
 use layercake_arch_arm64 as arch;
 use layercake_arch_arm64::exception::IrqFrame;
 
-/// How long a core may take to stop. One that does not is stuck with interrupts masked.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// How long to wait for the other cores before anything is printed.
+const AT_FIRST: Duration = Duration::from_millis(100);
+/// How long to wait for one that has not stopped, before it is said to be stuck with interrupts
+/// masked. Long, because an emulator's core may itself be kept waiting.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a core panicked with while another had stopped the machine already.
 type Message = heapless::String<200>;
@@ -51,7 +54,7 @@ static STOPPER: AtomicUsize = AtomicUsize::new(0);
 
 /// What came of [`all`].
 pub(crate) enum Stopped {
-    /// The other cores are stopped, as far as they could be.
+    /// The other cores have been told, and most have stopped.
     All,
     /// This core had done it before, and is in trouble again.
     Again,
@@ -79,11 +82,24 @@ pub(crate) fn all(message: core::fmt::Arguments<'_>, at: (usize, usize, usize)) 
     }
     let others = || cpu::online().filter(move |c| c.id() != here);
     others().for_each(|core| irq::send_sgi(core.id(), irq::SGI_STOP));
-    let end = time::now_ns().saturating_add(PATIENCE.as_nanos() as u64);
-    while others().any(|c| !c.stopped.done.load(Ordering::Acquire)) && time::now_ns() < end {
+    wait_until(AT_FIRST, || {
+        others().all(|c| c.stopped.done.load(Ordering::Acquire))
+    });
+    Stopped::All
+}
+
+/// Whether `core` has stopped, or does so soon.
+pub(crate) fn has_stopped(core: &Core) -> bool {
+    let done = || core.stopped.done.load(Ordering::Acquire);
+    wait_until(PATIENCE, done);
+    done()
+}
+
+fn wait_until(longest: Duration, done: impl Fn() -> bool) {
+    let end = time::now_ns().saturating_add(longest.as_nanos() as u64);
+    while !done() && time::now_ns() < end {
         core::hint::spin_loop();
     }
-    Stopped::All
 }
 
 /// The software interrupt came: this core stops here.

@@ -7,7 +7,20 @@
 //! A guard of a spinlock borrows the right to sleep, so it cannot be given to a function that
 //! sleeps; the compiler refuses. Hence two shapes: [`Condvar`] for the guards of the blocking
 //! [`Mutex`](crate::Mutex), and [`WaitChannel`] for spinlocks, which takes the lock itself and
-//! asks a closure.
+//! asks a closure. Sleeping with a spinlock held (the lecture's attempt 2) is refused (W12):
+//!
+//! ```compile_fail
+//! use layercake_sync::{host::StdCpu, IrqOff, SpinLock, TaskCx};
+//! use layercake_wait::{host::std::StdHost, WaitQueue};
+//!
+//! fn attempt_2(cx: &mut TaskCx, x: &SpinLock<bool, IrqOff<StdCpu>>, queue: &WaitQueue<StdHost>) {
+//!     let x = x.lock(&mut *cx);
+//!     if !*x {
+//!         queue.wait_once(cx); // error: `*cx` is borrowed by the guard
+//!     }
+//!     drop(x);
+//! }
+//! ```
 
 use crate::host::Host;
 use crate::mutant::mutant;

@@ -8,6 +8,7 @@ use layercake_wait::{
     CancelToken, Cancelled, Completion, Condvar, Host, Instant, Mutex, Semaphore, TimedOut,
     WaitChannel, WaitQueue, wait_any,
 };
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -167,4 +168,21 @@ fn a_cancelled_token_ends_waits_to_come() {
         let there = queue.wait_until_cancelled(cx, &token, |_| Some(()));
         assert_eq!(there, Ok(()), "the condition wins");
     });
+}
+
+/// W12: a right to sleep that `unsafe` code made, with a spinlock held, is found out.
+#[test]
+fn sleeping_with_a_spinlock_held_is_reported() {
+    let lock: SpinLock<(), IrqOff<StdCpu>> = SpinLock::new(());
+    let queue = WaitQueue::<StdHost>::new("q");
+    let slept = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        enter(|cx| {
+            let _guard = lock.lock(cx);
+            // SAFETY: it is *not* what CX-TASK asks for; the test expects a panic.
+            let mut forged = unsafe { layercake_sync::TaskCx::new() };
+            queue.wait_once(&mut forged);
+        })
+    }));
+    assert!(slept.is_err());
+    assert_eq!(queue.waiters(), 0);
 }

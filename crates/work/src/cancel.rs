@@ -11,7 +11,8 @@ use layercake_sync::facade::spin_loop;
 use layercake_wait::Host;
 
 impl<H: Host, T> Work<H, T> {
-    /// Takes the item off the queue that it is on. Says whether it was on one.
+    /// Takes the item off the queue that it is on, or ends its delay without a run. Says whether it
+    /// was pending.
     ///
     /// A run in progress goes on, and the item may be queued again at once. The caller is not
     /// its last owner, so nothing is freed here.
@@ -21,8 +22,8 @@ impl<H: Host, T> Work<H, T> {
         self.item.cancel()
     }
 
-    /// Takes the item off its queue and waits for the end of a run in progress. Says whether it
-    /// was on a queue. When this returns the item is idle, and no worker touches it (K4).
+    /// [Cancels](Work::cancel) the item and waits for the end of a run in progress. Says whether it
+    /// was pending. When this returns the item is idle, and no worker touches it (K4).
     ///
     /// From the beginning of the call to its end nobody queues the item: they are answered
     /// [`Queued::Disabled`](crate::Queued::Disabled), the item's own function too. Any number of
@@ -38,8 +39,8 @@ impl<H: Host, T> Work<H, T> {
         cancelled
     }
 
-    /// Refuses queueing from now on, and takes the item off the queue that it is on. Says whether
-    /// it was on one. Nests: as many [`enable`](Work::enable)s undo it.
+    /// Refuses queueing from now on, and [cancels](Work::cancel) the item. Says whether it was
+    /// pending. Nests: as many [`enable`](Work::enable)s undo it.
     ///
     /// A run in progress goes on. Any context; never blocks. O(1).
     ///
@@ -63,7 +64,7 @@ impl<H: Host, T> Work<H, T> {
     /// At a depth of 63.
     pub fn disable_sync(&self, cx: &mut TaskCx) -> Result<bool, WouldDeadlock> {
         let cancelled = self.disable();
-        wait_for(&self.item, cx, Waited::Running)?;
+        wait_for(self, cx, Waited::Running)?;
         Ok(cancelled)
     }
 
@@ -105,17 +106,23 @@ impl<H: Host> Item<H> {
     }
 
     /// Withdraws it from wherever it is.
-    fn cancel(&self) -> bool {
+    pub(crate) fn cancel(&self) -> bool {
         loop {
             if !self.state(Acquire).pending() {
                 return false;
             }
-            // SAFETY: QUEUE-LOCK: queues are `'static`, and it was written from one.
-            match unsafe { self.queue.load(Acquire).as_ref() } {
-                Some(queue) if queue.withdraw(self) => return true,
-                // It is on its way onto a queue or off one, on another core with interrupts off.
-                _ => spin_loop(),
+            // SAFETY: QUEUE-LOCK, DELAY-LOCK: both are `'static`, and written from such references.
+            let (queue, delays) = unsafe {
+                let queue = self.queue.load(Acquire).as_ref();
+                (queue, self.delays.load(Acquire).as_ref())
+            };
+            if queue.is_some_and(|queue| queue.withdraw(self))
+                || delays.is_some_and(|delays| delays.withdraw(self))
+            {
+                return true;
             }
+            // It is on its way onto a queue or off one, on another core with interrupts off.
+            spin_loop();
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::queue::WorkQueue;
 use crate::state::State;
 use crate::work::Work;
 use core::fmt;
-use core::ptr;
+use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use layercake_sync::TaskCx;
 use layercake_sync::facade::spin_loop;
@@ -57,12 +57,13 @@ impl Waited {
     }
 }
 
-/// Waits for `it`.
-pub(crate) fn wait_for<H: Host>(
-    it: &Item<H>,
+/// Waits for `work`.
+pub(crate) fn wait_for<H: Host, T>(
+    work: &Work<H, T>,
     cx: &mut TaskCx,
     what: Waited,
 ) -> Result<(), WouldDeadlock> {
+    let it = &work.item;
     // The caller sees what the run did.
     let acquire = match mutant!(FlushWithoutAcquire) {
         true => Relaxed,
@@ -74,7 +75,13 @@ pub(crate) fn wait_for<H: Host>(
             return Ok(());
         }
         let Some(queue) = it.whereabouts(now) else {
-            spin_loop();
+            // Delayed, and nobody waits for a delay; or in the middle of a step.
+            // SAFETY: DELAY-LOCK: it is `'static`, and written from such a reference.
+            match unsafe { it.delays.load(Acquire).as_ref() } {
+                // SAFETY: OWNED, 1: this points to all of the `Work`, which is borrowed.
+                Some(delays) => unsafe { delays.hasten(NonNull::from(work).cast()) },
+                None => spin_loop(),
+            }
             continue;
         };
         queue.check_wait(cx, |inner, job| {
@@ -98,7 +105,8 @@ pub(crate) fn wait_for<H: Host>(
 
 impl<H: Host, T> Work<H, T> {
     /// Waits until each run that was queued before this call has ended: the one in progress and
-    /// the one that is pending. Returns at once when the item is idle.
+    /// the one that is pending. Returns at once when the item is idle. If it is delayed, its delay
+    /// ends now.
     ///
     /// Runs that are queued meanwhile are not waited for.
     ///
@@ -112,7 +120,7 @@ impl<H: Host, T> Work<H, T> {
             now = now.withdrawn();
         }
         let number = now.runs_to_flush();
-        wait_for(&self.item, cx, Waited::Run(number))
+        wait_for(self, cx, Waited::Run(number))
     }
 }
 

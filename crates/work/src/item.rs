@@ -33,12 +33,16 @@
 //! it back, before anything that came later. RUNNING is cleared after the function returned: the
 //! word is the worker's last touch of the item, except for the reference that it holds (OWNED).
 //!
-//! **Where it is.** `queue` names the queue that has the item, and nothing while none has. It is
+//! **Delayed.** A pending item may first wait for a point in time in a [`crate::Delays`], under the
+//! lock of that. It goes from there to a queue under both locks, so that nobody finds it nowhere.
+//!
+//! **Where it is.** `delays` or `queue` names what has it. `queue` names the queue that has the item, and nothing while none has. It is
 //! written under that queue's lock only. So whoever holds the lock of Q and reads Q has found
 //! the item on Q's lists. Between the setting of PENDING and the writing of `queue` a canceller
 //! looks again: interrupts are masked there, so that is a matter of a few instructions.
 
 use crate::const_unless_loom;
+use crate::delay::Delays;
 use crate::mutant::mutant;
 use crate::owner::Release;
 use crate::queue::{Queued, WorkQueue};
@@ -48,6 +52,7 @@ use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed};
 use intrusive_collections::{LinkedListLink, UnsafeRef, intrusive_adapter};
 use layercake_sync::TaskCx;
 use layercake_sync::facade::{AtomicPtr, AtomicU32, UnsafeCell, spin_loop};
+use layercake_timer::Timer;
 use layercake_wait::Host;
 
 /// Runs the function of the `Work` around an item. Safety: RUN-OWNS, ITEM-FIRST.
@@ -68,6 +73,12 @@ pub(crate) struct Item<H: Host> {
     /// The reference that is held while it is busy. Written by the queuer that found it idle,
     /// used by whoever makes it idle again.
     release: UnsafeCell<Option<Release>>,
+    /// Its place among the delayed; under the lock of the `Delays` that it was last given to.
+    pub(crate) timer: Timer,
+    /// Which `Delays` has it, and nothing while none has; like `queue`.
+    pub(crate) delays: AtomicPtr<Delays<H>>,
+    /// Where it goes when its delay is over; under the lock of the `Delays` that has it.
+    target: UnsafeCell<Option<&'static WorkQueue<H>>>,
     call: Call<H>,
     pub(crate) name: &'static str,
 }
@@ -85,6 +96,9 @@ impl<H: Host> Item<H> {
                 link: LinkedListLink::new(),
                 ticket: UnsafeCell::new(0),
                 release: UnsafeCell::new(None),
+                timer: Timer::new(|_| {}),
+                delays: AtomicPtr::new(ptr::null_mut()),
+                target: UnsafeCell::new(None),
                 call,
                 name,
             }
@@ -128,6 +142,27 @@ impl<H: Host> Item<H> {
     pub(crate) unsafe fn set_ticket(&self, now: u64) {
         // SAFETY: QUEUE-LOCK, by the caller's promise.
         self.ticket.with_mut(|ticket| unsafe { *ticket = now });
+    }
+
+    /// Where it goes when its delay is over.
+    ///
+    /// # Safety
+    ///
+    /// DELAY-LOCK: the caller holds the lock of the `Delays` that has it.
+    pub(crate) unsafe fn target(&self) -> Option<&'static WorkQueue<H>> {
+        // SAFETY: DELAY-LOCK, by the caller's promise.
+        self.target.with(|target| unsafe { *target })
+    }
+
+    /// Says where it goes when its delay is over.
+    ///
+    /// # Safety
+    ///
+    /// DELAY-LOCK: the caller holds the lock of the `Delays` that is about to have it.
+    pub(crate) unsafe fn set_target(&self, queue: &'static WorkQueue<H>) {
+        // SAFETY: DELAY-LOCK, by the caller's promise.
+        self.target
+            .with_mut(|target| unsafe { *target = Some(queue) });
     }
 
     /// Joins the pending run, if there is one. `false`: the slow way must be gone.
@@ -300,7 +335,7 @@ impl<H: Host> Item<H> {
             }
         }
         if mutant!(ClearThenRead) {
-            // SAFETY: none: this is wrong.
+            // SAFETY: none: a mutant, which breaks OWNED.
             release = unsafe { it.held() };
         }
         if let (false, Some(release)) = (old.pending(), release) {

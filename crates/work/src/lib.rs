@@ -6,6 +6,7 @@
 extern crate alloc;
 
 mod cancel;
+mod delay;
 mod flush;
 mod item;
 mod lists;
@@ -18,6 +19,7 @@ mod state;
 mod work;
 mod worker;
 
+pub use delay::{DelayReport, Delays};
 pub use flush::WouldDeadlock;
 pub use owner::{Release, Share};
 pub use queue::{Queued, WorkQueue};

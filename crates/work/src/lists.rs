@@ -102,7 +102,7 @@ impl<H: Host> WorkQueue<H> {
                 Turn::SetAside => inner.parked.push_back(item),
                 Turn::Start { joined } => {
                     if mutant!(ReadAfterClear) {
-                        // SAFETY: none: this is wrong.
+                        // SAFETY: none: a mutant, which breaks QUEUE-LOCK.
                         ticket = unsafe { item.ticket() };
                     }
                     inner.counts.pending -= 1;

@@ -95,7 +95,7 @@ unsafe impl<H: Host, T: Send + Sync + 'static> Share<H> for &Arc<Work<H, T>> {
 
     #[inline]
     fn work(&self) -> NonNull<Work<H, T>> {
-        // SAFETY: an `Arc`'s pointer is not null.
+        // SAFETY: OWNED, 1: an `Arc`'s pointer is not null.
         unsafe { NonNull::new_unchecked(Arc::as_ptr(self).cast_mut()) }
     }
 
@@ -118,9 +118,9 @@ pub(crate) struct Boxed<H: Host, T>(pub(crate) NonNull<Work<H, T>>);
 #[cfg(feature = "alloc")]
 impl<H: Host, T> Boxed<H, T> {
     pub(crate) fn from_box(work: Pin<Box<Work<H, T>>>) -> Self {
-        // SAFETY: nothing moves it out of its place between here and `into_box`.
+        // SAFETY: OWNED: nothing moves it out of its place between here and `into_box`.
         let work = unsafe { Pin::into_inner_unchecked(work) };
-        // SAFETY: a `Box`'s pointer is not null.
+        // SAFETY: OWNED, 1: a `Box`'s pointer is not null.
         Self(unsafe { NonNull::new_unchecked(Box::into_raw(work)) })
     }
 
@@ -128,7 +128,7 @@ impl<H: Host, T> Boxed<H, T> {
     ///
     /// OWNED: the item is idle and no queue has taken it.
     pub(crate) unsafe fn into_box(self) -> Pin<Box<Work<H, T>>> {
-        // SAFETY: the pointer is from `from_box`, and it still is the only one.
+        // SAFETY: OWNED: the pointer is from `from_box`, and it still is the only one.
         Box::into_pin(unsafe { Box::from_raw(self.0.as_ptr()) })
     }
 }

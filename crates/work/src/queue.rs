@@ -198,6 +198,23 @@ impl<H: Host> WorkQueue<H> {
         queued
     }
 
+    /// Puts on a pending item whose delay is over.
+    ///
+    /// `false` when the queue is closed.
+    ///
+    /// # Safety
+    ///
+    /// DELAY-LOCK: the caller has just taken the item off its [`Delays`](crate::Delays), and still
+    /// holds the lock of those. It wakes a worker when it has given that back.
+    pub(crate) unsafe fn take_over(&'static self, item: NonNull<Item<H>>) -> bool {
+        let mut inner = self.lock();
+        if !inner.closed {
+            // SAFETY: QUEUE-LOCK and OWNED: it is pending, on no list, and stays alive.
+            unsafe { self.append(&mut inner, item) };
+        }
+        !inner.closed
+    }
+
     /// Links `item` behind all others.
     ///
     /// # Safety

@@ -30,7 +30,7 @@ pub struct Work<H: Host, T = ()> {
 
 // SAFETY: ITEM-STATE. `item` is shared by the protocol of this file; the data is only lent as `&T`.
 unsafe impl<H: Host, T: Sync> Sync for Work<H, T> {}
-// SAFETY: a `Work` that can be moved is idle (OWNED); then it is its data and some words.
+// SAFETY: OWNED: a `Work` that can be moved is idle; then it is its data and some words.
 unsafe impl<H: Host, T: Send> Send for Work<H, T> {}
 
 impl<H: Host> Work<H> {
@@ -69,7 +69,7 @@ impl<H: Host, T> Work<H, T> {
         &self.data
     }
 
-    /// Whether it is on a queue. For reports: it may change at once.
+    /// Whether it is on a queue, or delayed. For reports: it may change at once.
     pub fn is_pending(&self) -> bool {
         self.item.state(Relaxed).pending()
     }

@@ -139,7 +139,7 @@ impl<H: Host> WorkQueue<H> {
             }
         }
 
-        // SAFETY: items are not at null.
+        // SAFETY: OWNED: an item is not at null.
         let item = unsafe { NonNull::new_unchecked(item) };
         let ends = Ends(item);
         // SAFETY: CX-TASK: the thread's own is borrowed as long as this one is in use, and this is

@@ -70,7 +70,7 @@ fn run(run: &Running<'_, StdHost, Data>, _: &mut TaskCx) {
 
 #[test]
 fn the_books_balance() {
-    let rounds = if cfg!(miri) { 60 } else { 40_000 };
+    let rounds = if cfg!(miri) { 60 } else { 10_000 };
     let items: Arc<[_; ITEMS]> = Arc::new(std::array::from_fn(|_| {
         Arc::new(Work::with_data("item", Data::default(), run))
     }));
@@ -135,7 +135,7 @@ fn what_is_idle_may_be_freed() {
     static QUEUE: WorkQueue = WorkQueue::new("free");
     let worker = spawn(|cx| QUEUE.run_worker(cx));
     enter(|cx| {
-        for round in 0..if cfg!(miri) { 20 } else { 20_000 } {
+        for round in 0..if cfg!(miri) { 20 } else { 4_000 } {
             let item = Box::into_raw(Box::new(Work::with_data(
                 "item",
                 Data::default(),

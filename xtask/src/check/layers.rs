@@ -13,6 +13,9 @@ const LAYERS: [(&str, &[&str]); 11] = [
             "layercake-monitor",
             "layercake-kernel",
             "layercake-arch-arm64",
+            // For the benchmarks, which measure them by themselves, too.
+            "layercake-sched",
+            "layercake-timer",
         ],
     ),
     (

@@ -129,7 +129,8 @@ fn clippy(config: &Config) -> Result<bool> {
     } else {
         let mut tests = cargo::for_pi("clippy", config);
         tests
-            .args(["--quiet", "--package", cargo::BOARD, "--test", "*"])
+            .args(["--quiet", "--package", cargo::BOARD])
+            .args(["--test", "*", "--benches"])
             .args(deny);
         run_command(&mut tests)?
     };

@@ -19,7 +19,7 @@ use crate::{
     setup::emulator::Qemu,
     terminal,
 };
-pub use inputs::check_dtb;
+pub use inputs::{check_dtb, check_log};
 use machine::{Boot, Console, Machine, Stub};
 
 /// The status when `--timeout` ended the run; the one of timeout(1).
@@ -43,7 +43,7 @@ pub struct Options {
 /// Runs the kernel and ends with its exit code.
 pub fn run(qemu: &Qemu, mut config: Config, options: &Options) -> Result<()> {
     options.dtb.as_deref().map_or(Ok(()), inputs::check_dtb)?;
-    options.log.as_deref().map_or(Ok(()), inputs::check_log)?;
+    options.log.as_deref().map_or(Ok(()), check_log)?;
     if options.uart == Some(Uart::Mini) {
         config.set("console_uart=mini")?;
     } else if options.uart == Some(Uart::Pl011) {

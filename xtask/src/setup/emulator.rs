@@ -21,6 +21,8 @@ const USUAL_PLACES: [&str; 3] = ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bi
 pub struct Qemu {
     pub path: PathBuf,
     pub version: Version,
+    /// The version with everything behind it: `10.0.2 (Debian 1:10.0.2+ds-2)`.
+    pub full_version: String,
 }
 
 #[cfg(test)]
@@ -29,6 +31,7 @@ impl Qemu {
         Self {
             path: PROGRAM.into(),
             version: OLDEST,
+            full_version: OLDEST.to_string(),
         }
     }
 }
@@ -124,9 +127,13 @@ fn find(explicit: Option<&Path>) -> Search {
     let mut passed_over = None;
     for path in candidates {
         match examine(&path) {
-            Ok(version) => {
+            Ok((version, full_version)) => {
                 return Search::Good {
-                    qemu: Qemu { path, version },
+                    qemu: Qemu {
+                        path,
+                        version,
+                        full_version,
+                    },
                     passed_over,
                 };
             }
@@ -139,7 +146,7 @@ fn find(explicit: Option<&Path>) -> Search {
     }
 }
 
-fn examine(path: &Path) -> Result<Version, Unfit> {
+fn examine(path: &Path) -> Result<(Version, String), Unfit> {
     let ask = |question: &[&str]| {
         let output = Command::new(path)
             .args(question)
@@ -153,7 +160,15 @@ fn examine(path: &Path) -> Result<Version, Unfit> {
     let Some(version) = Version::find(&text).filter(|_| is_qemu) else {
         return Err("does not say that it is QEMU".into());
     };
-    judge(version, &ask(&["-machine", "help"])?).map(|()| version)
+    judge(version, &ask(&["-machine", "help"])?)?;
+    Ok((version, full_version(&text)))
+}
+
+/// What follows the word "version" in the first line.
+fn full_version(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let version = line.split_once("version ").map_or(line, |(_, rest)| rest);
+    version.trim().to_owned()
 }
 
 fn judge(version: Version, machines: &str) -> Result<(), Unfit> {
@@ -197,6 +212,12 @@ mod tests {
                 .unwrap_err()
                 .contains("raspi4b")
         );
+    }
+
+    #[test]
+    fn the_full_version_is_what_the_program_says() {
+        let text = "QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2)\nCopyright";
+        assert_eq!(full_version(text), "10.0.2 (Debian 1:10.0.2+ds-2)");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! A source file in the board's `tests/` is such an image; a `.session` file beside them is a
 //! dialogue with the kernel as it ships. What a test needs and what it must do, it says in
-//! its [directives](super::directives).
+//! its [directives].
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -2,6 +2,7 @@
 //!
 //! Its last line is `N passed, N failed` and nothing else.
 
+mod benches;
 mod directives;
 mod emulator;
 mod host;
@@ -11,7 +12,7 @@ mod limit;
 mod loom;
 mod miri;
 mod pool;
-mod session;
+pub mod session;
 mod tally;
 
 use std::path::PathBuf;
@@ -37,6 +38,8 @@ pub enum Kind {
     Miri,
     /// Images that run in the emulator.
     Emulator,
+    /// The benchmarks, against their budgets.
+    Bench,
 }
 
 /// How much is tested.
@@ -80,7 +83,7 @@ pub fn run(config: &Config, options: &Options) -> Result<()> {
     if options.wants(Kind::Check) {
         check::set_up()?;
     }
-    let qemu = match options.wants(Kind::Emulator) {
+    let qemu = match options.wants(Kind::Emulator) || options.wants(Kind::Bench) {
         true => Some(setup::emulator::ensure(options.qemu.as_deref())?),
         false => None,
     };
@@ -98,7 +101,12 @@ pub fn run(config: &Config, options: &Options) -> Result<()> {
         miri::run(options, &mut tally)?;
     }
     if let Some(qemu) = qemu {
-        emulator::run(&qemu, options, &mut tally)?;
+        if options.wants(Kind::Emulator) {
+            emulator::run(&qemu, options, &mut tally)?;
+        }
+        if options.wants(Kind::Bench) {
+            benches::run(&qemu, options, &mut tally)?;
+        }
     }
     if tally.is_empty() {
         return fail(match &options.filter {

@@ -22,7 +22,7 @@ use layercake_kernel::platform::{self, IrqId};
 pub use layercake_kernel::thread::{
     self, Builder, CpuSet, JoinHandle, Priority, State, ThreadInfo,
 };
-pub use layercake_kernel::{TaskCx, cpu, time};
+pub use layercake_kernel::{TaskCx, WaitQueue, cpu, time};
 
 /// The checks of this image, in order.
 macro_rules! kernel_tests {
@@ -32,7 +32,10 @@ macro_rules! kernel_tests {
         fn run_checks(cx: &mut layercake_kernel::TaskCx) {
             $(
                 layercake_kernel::kprintln!("check {}", stringify!($check));
+                let start = layercake_kernel::time::now();
                 $check(cx);
+                let took = layercake_kernel::time::now().saturating_duration_since(start);
+                layercake_kernel::kprintln!("  {} ms", took.as_millis());
             )+
             layercake_kernel::kprintln!("all checks passed");
             layercake_kernel::power::poweroff(0)
@@ -75,6 +78,18 @@ pub fn wait_for(cx: &mut TaskCx, what: &str, happened: impl Fn() -> bool) {
         assert!(time::now() < end, "it never came to this: {what}");
         time::sleep(cx, Duration::from_millis(1));
     }
+}
+
+/// Waits on `queue` until `happened`.
+///
+/// # Panics
+///
+/// If it does not come to that.
+#[track_caller]
+pub fn wait_on(cx: &mut TaskCx, queue: &WaitQueue, what: &str, happened: impl Fn() -> bool) {
+    let end = time::now() + PATIENCE;
+    let waited = queue.wait_until_deadline(cx, end, |_| happened().then_some(()));
+    assert!(waited.is_ok(), "it never came to this: {what}");
 }
 
 /// Spins until `happened`.
@@ -228,7 +243,7 @@ pub struct Budget {
 
 impl Budget {
     /// The fewest times, however long they take.
-    const LEAST: u64 = 100;
+    const LEAST: u64 = 50;
 
     /// `times`, or as often as it goes in `seconds`, from now on.
     pub fn new(times: u64, seconds: u64) -> Self {

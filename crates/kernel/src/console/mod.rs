@@ -1,6 +1,6 @@
 //! The console: what the kernel prints, and what is typed.
 //!
-//! This file is the interface; [`output`] and [`input`] are the two halves, which share one port.
+//! This file is the interface; `output` and `input` are the two halves, which share one port.
 
 mod input;
 mod output;

@@ -238,6 +238,13 @@ impl Thread {
         len.store(what.len(), Ordering::Release);
     }
 
+    /// Forgets what the thread that was here before waited on: the address too, or the new one
+    /// would take waiting on the same thing for nothing new.
+    fn forget_blocked_on(&self) {
+        self.blocked_on.1.store(0, Ordering::Release);
+        self.blocked_on.0.store(0, Ordering::Release);
+    }
+
     /// What it waited on last.
     pub(crate) fn blocked_on(&self) -> Option<&'static str> {
         let (address, len) = (&self.blocked_on.0, &self.blocked_on.1);

@@ -123,7 +123,7 @@ impl Builder {
         thread.need_resched.store(false, Ordering::Relaxed);
         thread.permit.store(run_queue::RUNNING, Ordering::Relaxed);
         thread.wakes.store(0, Ordering::Relaxed);
-        thread.blocked_on.1.store(0, Ordering::Relaxed);
+        thread.forget_blocked_on();
         thread.owners.store(2, Ordering::Relaxed);
         thread.life.store(ALIVE, Ordering::Relaxed);
         // SAFETY: SWITCH: the stack is mapped, and the thread is nobody's yet.

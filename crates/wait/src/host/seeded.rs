@@ -28,8 +28,11 @@
 //! # }
 //! ```
 
+mod world;
+
 extern crate std;
 
+use self::world::{End, Slot, World};
 use super::Host;
 use crate::time::Instant;
 use core::cell::{Cell, RefCell};
@@ -39,55 +42,13 @@ use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 use layercake_sync::{Cpu, IrqCx, TaskCx};
 use std::boxed::Box;
-use std::format;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::string::String;
 use std::vec::Vec;
 use std::{env, eprintln, thread_local};
 
-/// So many decisions end a schedule that makes no end of itself.
-const MOST_STEPS: u32 = 200_000;
-
-type Handler = Rc<dyn Fn(IrqCx<'_>)>;
 type Scenario = Rc<dyn Fn(&mut TaskCx)>;
-type Thread = Coroutine<(), (), (), DefaultStack>;
-
-/// One thread of the schedule, and the core that it has to itself.
-struct Slot {
-    /// `None` while it runs, and when it has ended.
-    thread: Option<Thread>,
-    yielder: *const Yielder<(), ()>,
-    permit: bool,
-    parked: bool,
-    ended: bool,
-    deadline: Option<Instant>,
-    waits_on: &'static str,
-    /// How many `irq_save` are open.
-    masks: u32,
-}
-
-/// Why a schedule is over.
-enum End {
-    AllEnded,
-    Wrong(String),
-}
-
-/// A schedule under way.
-struct World {
-    /// Tells the handles of one schedule from those of another.
-    id: u32,
-    random: u64,
-    /// Of 256: how likely the running thread is to go on at a point.
-    steadiness: u64,
-    steps: u32,
-    clock: Instant,
-    threads: Vec<Slot>,
-    current: usize,
-    /// What the thread that has just suspended itself chose.
-    next: Option<Result<usize, End>>,
-    handler: Option<Handler>,
-}
 
 thread_local! {
     static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
@@ -98,81 +59,6 @@ thread_local! {
 /// Has the world for `f`, which must not suspend.
 fn with<R>(f: impl FnOnce(&mut World) -> R) -> R {
     WORLD.with_borrow_mut(|world| f(world.as_mut().expect("no schedule is under way")))
-}
-
-impl World {
-    /// The next number of the seed (SplitMix64: Steele, Lea, Flood, 2014).
-    fn draw(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// `true` with a chance of `of_256` in 256.
-    fn chance(&mut self, of_256: u64) -> bool {
-        self.draw() % 256 < of_256
-    }
-
-    fn may_run(&self, thread: usize) -> bool {
-        let slot = &self.threads[thread];
-        let due = slot.permit || slot.deadline.is_some_and(|at| at <= self.clock);
-        !slot.ended && (!slot.parked || due)
-    }
-
-    /// Moves the clock to the next deadline of a parked thread. `false` if there is none.
-    fn pass_time(&mut self) -> bool {
-        let deadlines = self
-            .threads
-            .iter()
-            .filter(|slot| slot.parked && !slot.ended);
-        let next = deadlines
-            .filter_map(|slot| slot.deadline)
-            .filter(|at| *at > self.clock)
-            .min();
-        self.clock = next.unwrap_or(self.clock);
-        next.is_some()
-    }
-
-    /// Who runs next, of all but `not`; or why nobody does.
-    fn choose(&mut self, not: Option<usize>) -> Result<usize, End> {
-        self.steps += 1;
-        if self.steps > MOST_STEPS {
-            return Err(End::Wrong(format!("no end after {MOST_STEPS} steps")));
-        }
-        if self.chance(4) {
-            self.pass_time();
-        }
-        loop {
-            let threads = 0..self.threads.len();
-            let able = |world: &Self, i: &usize| Some(*i) != not && world.may_run(*i);
-            let count = threads.clone().filter(|i| able(self, i)).count();
-            if count > 0 {
-                let nth = self.draw() as usize % count;
-                let chosen = threads.clone().filter(|i| able(self, i)).nth(nth);
-                return Ok(chosen.unwrap_or(self.current));
-            }
-            if self.threads.iter().all(|slot| slot.ended) {
-                return Err(End::AllEnded);
-            }
-            if !self.pass_time() {
-                return Err(End::Wrong(format!("deadlock: {}", self.stuck())));
-            }
-        }
-    }
-
-    /// Who waits on what, for people.
-    fn stuck(&self) -> String {
-        let waiting = self.threads.iter().enumerate();
-        let lines = waiting
-            .filter(|(_, slot)| !slot.ended)
-            .map(|(i, slot)| match slot.parked {
-                true => format!("thread {i} waits on {:?}", slot.waits_on),
-                false => format!("thread {i} spins"),
-            });
-        lines.collect::<Vec<_>>().join(", ")
-    }
 }
 
 /// A point at which the seed may let another thread go on, or an interrupt come.

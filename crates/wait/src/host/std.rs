@@ -9,6 +9,7 @@ use super::Host;
 use crate::time::Instant;
 use core::time::Duration;
 use layercake_sync::TaskCx;
+use layercake_sync::check::assert_may_sleep;
 use layercake_sync::host::{StdCpu, task};
 use std::sync::OnceLock;
 use std::thread;
@@ -29,7 +30,11 @@ unsafe impl Host for StdHost {
         thread::current()
     }
 
+    /// # Panics
+    ///
+    /// With a spinlock of [`StdCpu`] held, or in a handler (W12): only `unsafe` code can.
     fn park(_: &mut TaskCx, deadline: Option<Instant>) {
+        assert_may_sleep::<StdCpu>();
         match deadline {
             None => thread::park(),
             Some(at) => {

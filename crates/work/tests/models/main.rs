@@ -9,6 +9,7 @@
 #![cfg(loom)]
 
 mod cancelling;
+mod delaying;
 mod flushing;
 mod mutants;
 mod plant;
@@ -19,6 +20,7 @@ use std::ptr::NonNull;
 
 type Work<T> = layercake_work::Work<LoomHost, T>;
 type WorkQueue = layercake_work::WorkQueue<LoomHost>;
+type Delays = layercake_work::Delays<LoomHost>;
 
 /// Explores `model` with up to `bound` preemptions in each execution.
 fn explore(bound: usize, model: impl Fn() + Sync + Send + 'static) {

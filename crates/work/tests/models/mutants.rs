@@ -116,3 +116,18 @@ fn end_tells_nobody() {
     rejected("EndTellsNobody", "flushing::k4_flush_of_a_queue");
     rejected("EndTellsNobody", "cancelling::k4_cancel_sync");
 }
+
+/// Cancelling a delayed item forgets to take it off the list of times.
+#[test]
+fn cancel_leaves_timer() {
+    rejected(
+        "CancelLeavesTimer",
+        "delaying::k4_expiry_against_cancel_sync",
+    );
+}
+
+/// The thread that looks at the clock is not told of an earlier time.
+#[test]
+fn keeper_not_told() {
+    rejected("KeeperNotTold", "delaying::k1_the_keeper_is_told");
+}

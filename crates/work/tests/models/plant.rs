@@ -1,6 +1,6 @@
-//! What the models work with: two queues, and an item that notes what its runs see.
+//! What the models work with: two queues, delays, and an item that notes what its runs see.
 
-use crate::{Work, WorkQueue, World};
+use crate::{Delays, Work, WorkQueue, World};
 use layercake_sync::TaskCx;
 use layercake_wait::host::loom::LoomHost;
 use layercake_work::{Queued, Running};
@@ -11,6 +11,7 @@ use loom::sync::atomic::Ordering::Relaxed;
 /// What an item finds when it runs, and what it notes.
 pub struct Data {
     pub queues: &'static [WorkQueue; 2],
+    pub delays: &'static Delays,
     /// Set by queuers before they queue.
     pub set: [AtomicUsize; 2],
     /// Which of them a run has seen.
@@ -51,10 +52,11 @@ impl Data {
     }
 }
 
-/// Two queues and an item.
+/// Two queues, delays and an item.
 pub struct Plant {
     pub item: World<Work<Data>>,
     pub queues: World<[WorkQueue; 2]>,
+    pub delays: World<Delays>,
 }
 
 impl Plant {
@@ -65,8 +67,10 @@ impl Plant {
     pub fn with_func(func: fn(&Running<'_, LoomHost, Data>, &mut TaskCx)) -> Self {
         let zero = || AtomicUsize::new(0);
         let queues = World::new([WorkQueue::new("a"), WorkQueue::new("b")]);
+        let delays = World::new(Delays::new("delays"));
         let data = Data {
             queues: queues.get(),
+            delays: delays.get(),
             set: [zero(), zero()],
             seen: [zero(), zero()],
             promised: zero(),
@@ -74,7 +78,11 @@ impl Plant {
             exclusive: UnsafeCell::new(0),
         };
         let item = World::new(Work::with_data("item", data, func));
-        Self { item, queues }
+        Self {
+            item,
+            queues,
+            delays,
+        }
     }
 
     pub fn queue(&self, n: usize) -> &'static WorkQueue {
@@ -97,8 +105,11 @@ impl Plant {
             assert_eq!(seen.load(Relaxed), 1, "K1: no run saw a queuer's store");
         }
         let (runs, promised) = (&item.data().runs, &item.data().promised);
+        let report = self.delays.get().report();
+        assert_eq!(report.came, report.handed_over + report.cancelled);
+        assert_eq!(report.delayed, 0);
         let reports = self.queues.get().iter().map(WorkQueue::report);
-        let mut cancelled = 0;
+        let mut cancelled = report.cancelled as usize;
         for report in reports {
             assert_eq!((report.pending, report.running, report.workers), (0, 0, 0));
             assert_eq!(

@@ -1,0 +1,61 @@
+//! Waking a thread that is blocked on another, idle core.
+//!
+//! The counter runs for all cores together. So while the waker's own instructions are counted the
+//! interrupt distributor is off: the software interrupt waits in it, and the other core sleeps on.
+
+use crate::crew::{self, Flag};
+use crate::meter;
+use board_rpi4::memory_map::GICD;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::time::Duration;
+use layercake_kernel::{TaskCx, time};
+
+/// Long enough for the other core to be idle again.
+const SETTLE: Duration = Duration::from_micros(50);
+
+/// The waker's instructions.
+pub fn waker(cx: &mut TaskCx, _: u32) {
+    static FLAG: Flag = Flag::new();
+    crew::spawn_on(1, 0, |cx| {
+        loop {
+            FLAG.wait(cx);
+        }
+    })
+    .detach();
+    while meter::wants_more() {
+        time::sleep(cx, SETTLE);
+        forward_interrupts(false);
+        meter::begin();
+        FLAG.raise();
+        meter::end();
+        forward_interrupts(true);
+    }
+}
+
+/// Everything that both cores execute from the wake to the woken thread's next line.
+pub fn total(cx: &mut TaskCx, _: u32) {
+    static FLAG: Flag = Flag::new();
+    static AHEAD: AtomicU64 = AtomicU64::new(0);
+    crew::spawn_on(1, 0, |_| AHEAD.store(meter::ahead(true), Relaxed)).join(cx);
+    meter::use_two_cores(AHEAD.load(Relaxed).wrapping_sub(meter::ahead(false)));
+    crew::spawn_on(1, 0, |cx| {
+        loop {
+            FLAG.wait(cx);
+            meter::end();
+        }
+    })
+    .detach();
+    while meter::wants_more() {
+        time::sleep(cx, SETTLE);
+        meter::begin();
+        FLAG.raise();
+    }
+}
+
+/// Whether the distributor gives interrupts to the cores (GICD_CTLR.EnableGrp0, at offset 0).
+fn forward_interrupts(on: bool) {
+    let control = GICD as *mut u32;
+    // SAFETY: MMIO-MAPPED: the distributor's first register; interrupts that come meanwhile stay
+    // pending in it.
+    unsafe { control.write_volatile(u32::from(on)) };
+}
