@@ -168,5 +168,8 @@ fn what_the_types_promise_of_a_lock() {
     assert_eq!(lock.into_inner(), [1, 2]);
     let unsized_lock: &Lock<[u8]> = &Lock::new([1, 2, 3]);
     task(|cx| assert_eq!(unsized_lock.lock(cx).len(), 3));
-    assert_eq!(size_of::<Lock<u32>>(), 12);
+    // Its word and its data: what statistics and orders need is there only if they are.
+    if cfg!(not(feature = "classes")) {
+        assert_eq!(size_of::<Lock<u32>>(), 12);
+    }
 }
