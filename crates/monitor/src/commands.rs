@@ -13,8 +13,10 @@ mod log;
 mod panic;
 mod power;
 mod sleep;
+mod stall;
 mod threads;
 mod uptime;
+mod workqueues;
 
 use crate::{failure::Failure, session::Session, table::Command};
 
@@ -26,9 +28,11 @@ pub const TABLE: &[Command<Run>] = &[
     help::COMMAND,
     threads::COMMAND,
     cores::COMMAND,
+    workqueues::COMMAND,
     uptime::COMMAND,
     sleep::COMMAND,
     demo::COMMAND,
+    stall::COMMAND,
     log::COMMAND,
     echo::COMMAND,
     input::COMMAND,
