@@ -31,9 +31,9 @@ static STALLS: AtomicU64 = AtomicU64::new(0);
 /// Where the watchdog sleeps.
 static KENNEL: WaitQueue = WaitQueue::new("watchdog");
 
-/// Sets how long a queue with items waiting may stand still before that is reported: it is at the
-/// limit and half of it at the latest. `Duration::MAX`: for ever, and the watchdog sleeps as long.
-/// Any context.
+/// Sets how long a queue with items waiting may stand still before that is reported. The report
+/// comes between one and one and a half times that. `Duration::MAX`: for ever, and the watchdog
+/// sleeps as long. Any context. O(1).
 ///
 /// # Panics
 ///
@@ -88,7 +88,7 @@ impl Seen {
         }
     }
 
-    /// When to look again at the latest, if that is not known without.
+    /// When the queue is to be reported if it still stands as it does; none if it moves.
     fn due(&self, limit: Duration) -> Option<Instant> {
         let since = self.since.filter(|_| !self.reported)?;
         Some(since + limit)
