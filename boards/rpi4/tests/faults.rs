@@ -60,7 +60,7 @@ fn call(address: usize) {
 //@ case: write_code
 //@ expect: write to 0x
 //@ expect: : not allowed there
-//@ expect: thread 5 "main"
+//@ expect: "main",
 fn write_code(_: &mut TaskCx) {
     write(write as *const () as usize);
 }
@@ -147,8 +147,9 @@ fn dig(depth: u64) -> u64 {
 
 //@ case: overflow
 //@ expect: write to 0x
-//@ expect: (stack overflow: the 16 KiB stack of thread 6 "digger" is full)
-//@ expect: thread 6 "digger"
+//@ expect: (stack overflow: the 16 KiB stack of thread
+//@ expect: "digger" is full)
+//@ expect: "digger",
 //@ expect: faults::dig
 fn overflow(cx: &mut TaskCx) {
     let digger = Builder::new("digger").stack_size(16 * 1024);
@@ -157,8 +158,9 @@ fn overflow(cx: &mut TaskCx) {
 }
 
 //@ case: overflow_on_another_core
-//@ expect: (stack overflow: the 8 KiB stack of thread 6 "small" is full)
-//@ expect: *** core 3, thread 6 "small"
+//@ expect: (stack overflow: the 8 KiB stack of thread
+//@ expect: "small" is full)
+//@ expect: *** core 3, thread
 fn overflow_on_another_core(cx: &mut TaskCx) {
     let small = Builder::new("small")
         .stack_size(8 * 1024)
@@ -167,7 +169,8 @@ fn overflow_on_another_core(cx: &mut TaskCx) {
 }
 
 //@ case: overflow_at_once
-//@ expect: (stack overflow: the 8 KiB stack of thread 6 "wide" is full)
+//@ expect: (stack overflow: the 8 KiB stack of thread
+//@ expect: "wide" is full)
 fn overflow_at_once(cx: &mut TaskCx) {
     /// A frame that is larger than the stack and the guard page together.
     #[inline(never)]

@@ -35,7 +35,7 @@ kernel_cases!(
 //@ case: message_and_backtrace
 //@ expect: *** panic at boards/rpi4/tests/panics.rs:
 //@ expect: : the number is 42
-//@ expect: thread 6 "unlucky"
+//@ expect: "unlucky",
 //@ expect: backtrace of core
 //@ expect: panics::outer
 //@ expect: panics::inner

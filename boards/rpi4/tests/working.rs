@@ -42,7 +42,7 @@ fn an_item_runs_once_for_each_time_it_is_new(cx: &mut TaskCx) {
     static RAN: AtomicU64 = AtomicU64::new(0);
     static ITEM: Work = Work::new("counts", |_, _| _ = RAN.fetch_add(1, Ordering::Release));
     for n in 1..=100 {
-        assert!(system_work::queue().queue(&ITEM).accepted());
+        assert!(system_work::highpri().queue(&ITEM).accepted());
         wait_for(cx, "it runs", || RAN.load(Ordering::Acquire) >= n);
         wait_for(cx, "it is idle", || {
             !ITEM.is_running() && !ITEM.is_pending()
@@ -56,14 +56,14 @@ fn an_item_runs_once_for_each_time_it_is_new(cx: &mut TaskCx) {
         BUSY.store(true, Ordering::Release);
         wait_for(cx, "it may end", || OPEN.load(Ordering::Acquire));
     });
-    assert_eq!(system_work::queue().queue(&FIRST), Queued::New);
+    assert_eq!(system_work::highpri().queue(&FIRST), Queued::New);
     wait_for(cx, "it runs", || BUSY.load(Ordering::Acquire));
-    assert_eq!(system_work::queue().queue(&ITEM), Queued::New);
+    assert_eq!(system_work::highpri().queue(&ITEM), Queued::New);
     for _ in 0..10 {
-        assert_eq!(system_work::queue().queue(&ITEM), Queued::Coalesced);
+        assert_eq!(system_work::highpri().queue(&ITEM), Queued::Coalesced);
     }
-    assert_eq!(system_work::queue().queue(&FIRST), Queued::WillRunAgain);
-    assert_eq!(system_work::queue().queue(&FIRST), Queued::Coalesced);
+    assert_eq!(system_work::highpri().queue(&FIRST), Queued::WillRunAgain);
+    assert_eq!(system_work::highpri().queue(&FIRST), Queued::Coalesced);
     OPEN.store(true, Ordering::Release);
     wait_for(cx, "all is done", || {
         !FIRST.is_running() && !FIRST.is_pending() && !ITEM.is_pending() && !ITEM.is_running()
@@ -79,7 +79,7 @@ fn an_item_queues_itself_again(cx: &mut TaskCx) {
         }
     }
     static ITEM: Work = Work::new("again", again);
-    let _ = system_work::queue().queue(&ITEM);
+    let _ = system_work::highpri().queue(&ITEM);
     wait_for(cx, "it runs 1001 times", || {
         RUNS.load(Ordering::Acquire) == 1001
     });
@@ -243,7 +243,7 @@ fn items_on_the_heap_are_given_back(cx: &mut TaskCx) {
                 RAN.fetch_add(**run.work().data(), Ordering::Release);
             });
         let item = Arc::new(item);
-        assert_eq!(system_work::queue().queue(&item), Queued::New);
+        assert_eq!(system_work::highpri().queue(&item), Queued::New);
     });
     wait_for(cx, "all have run and are gone", || {
         RAN.load(Ordering::Acquire) == done && memory::usage().heap.used <= before

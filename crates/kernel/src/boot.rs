@@ -70,7 +70,7 @@ pub unsafe fn start(
     memory::unmap_null();
     console::init_interrupts(&early);
     if let Err(why) = system_work::init() {
-        panic!("the system's worker could not be started: {why}");
+        panic!("the system's workers could not be started: {why}");
     }
     match thread::spawn("main", Priority::default(), main) {
         Ok(handle) => handle.detach(),

@@ -44,3 +44,5 @@ pub type Work = layercake_work::Work<Host>;
 pub type Running<'a> = layercake_work::Running<'a, Host, ()>;
 /// Items that wait for a worker thread.
 pub type WorkQueue = layercake_work::WorkQueue<Host>;
+/// Items that wait for their time before they go to a work queue.
+pub type Delays = layercake_work::Delays<Host>;

@@ -14,8 +14,10 @@ mod log;
 mod panic;
 mod power;
 mod sleep;
+mod stall;
 mod threads;
 mod uptime;
+mod workqueues;
 
 use crate::{failure::Failure, session::Session, table::Command};
 
@@ -28,9 +30,11 @@ pub const TABLE: &[Command<Run>] = &[
     threads::COMMAND,
     cores::COMMAND,
     locks::COMMAND,
+    workqueues::COMMAND,
     uptime::COMMAND,
     sleep::COMMAND,
     demo::COMMAND,
+    stall::COMMAND,
     log::COMMAND,
     echo::COMMAND,
     input::COMMAND,

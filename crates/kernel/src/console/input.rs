@@ -61,7 +61,7 @@ pub(super) fn begin_with(early: &[u8]) {
     COUNT.fetch_add(early.len() as u64, Ordering::Relaxed);
     drop(received);
     if !early.is_empty() {
-        let _ = system_work::queue().queue(&MOVE);
+        let _ = system_work::highpri().queue(&MOVE);
     }
 }
 
@@ -84,7 +84,7 @@ pub(super) fn receive(cx: IrqCx<'_>, uart: &dyn Uart) {
     if count > 0 {
         COUNT.fetch_add(count, Ordering::Relaxed);
         // Whatever the answer: the queue is never closed, so a run follows.
-        let _ = system_work::queue().queue(&MOVE);
+        let _ = system_work::highpri().queue(&MOVE);
     }
 }
 
@@ -139,7 +139,7 @@ fn take(cx: TaskAtomic<'_>, buffer: &mut [u8]) -> Option<usize> {
     // SAFETY: CX-ATOMIC: nothing sleeps while the ring is looked at.
     if count > 0 && !RECEIVED.lock(unsafe { Atomic::assume() }).is_empty() {
         // Whatever the answer: the queue is never closed, so a run follows.
-        let _ = system_work::queue().queue(&MOVE);
+        let _ = system_work::highpri().queue(&MOVE);
     }
     (count > 0 || buffer.is_empty()).then_some(count)
 }

@@ -59,6 +59,11 @@ pub fn for_each(mut f: impl FnMut(&ThreadInfo)) {
     snapshot().iter().for_each(&mut f);
 }
 
+/// The thread of number `id`, if it lives. From any context. O(1).
+pub fn look_up(id: u32) -> Option<ThreadInfo> {
+    table::get(id as usize).and_then(look_at)
+}
+
 fn look_at(thread: &'static Thread) -> Option<ThreadInfo> {
     let life = thread.life.load(Ordering::Acquire);
     if life != ALIVE && life != EXITING {

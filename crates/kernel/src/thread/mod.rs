@@ -11,7 +11,7 @@ mod spawn;
 mod stack;
 mod table;
 
-pub use info::{State, ThreadInfo, for_each, snapshot};
+pub use info::{State, ThreadInfo, for_each, look_up, snapshot};
 pub use join::JoinHandle;
 pub use layercake_sched::{CpuSet, Nice, Priority, Realtime};
 pub use spawn::{Builder, SpawnError, exit, spawn};

@@ -14,7 +14,7 @@ use crate::{args::choice, failure::Failure, session::Session, table::Command};
 pub const COMMAND: Command<Run> = Command {
     name: "demo",
     synopsis: "waiters|work|sleep",
-    help: "shows a wait queue, a work queue, or two ways to sleep",
+    help: "shows a wait queue, work queues of every kind, or two ways to sleep",
     run,
 };
 

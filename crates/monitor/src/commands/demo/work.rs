@@ -1,102 +1,165 @@
-//! `demo work`: every core queues an item that says which core it came from.
+//! `demo work`: items on queues of every kind, all at once; each says where and when it ran.
 //!
-//! The second demonstration of the reference chapter. The items are queued on all cores at the
-//! same time, and run later, one after the other, by the queue's worker thread, which sleeps when
-//! there is nothing to do.
+//! The second demonstration of the reference chapter, in which every core queues an item, and
+//! beside it what the other kinds of queue promise. Each item naps a little when it has spoken, so
+//! that one sees which of them others wait for.
 
 use super::crew::Crew;
-use crate::{failure::Failure, out::say, session::Session, show::Count, show::Span};
+use crate::{failure::Failure, out::say, session::Session, show::Span};
 use alloc::{sync::Arc, vec::Vec};
-use core::{
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst},
-    time::Duration,
-};
+use core::time::Duration;
 use layercake_kernel::{
-    Host, TaskCx, WaitQueue, cpu, system_work,
+    Host, SpinLock, TaskCx, WorkQueue, cpu, system_work,
     thread::{self, Builder, CpuSet},
     time,
+    wait::Instant,
     work::{Running, Work},
 };
 
-/// The item of one core: where and when it was queued.
+/// What an item says of itself.
 struct Slip {
-    party: Arc<Party>,
-    core: AtomicUsize,
-    queued_at: AtomicU64,
+    kind: &'static str,
+    number: usize,
+    /// When it should have run.
+    due: Instant,
 }
 
-/// What all items share.
-struct Party {
-    /// Items that have not run yet.
-    left: AtomicUsize,
-    all_done: WaitQueue,
-}
+type Item = Arc<Work<Host, Slip>>;
 
-/// How long the demonstration waits for a queue that is busy with other things.
+/// How long an item keeps its worker.
+const NAP: Duration = Duration::from_millis(20);
+const DELAY: Duration = Duration::from_millis(60);
+/// How long the demonstration waits for queues that are busy with other things.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How many items there are besides those for each core.
+const ALONE: usize = 6;
+
+/// Worked on by threads of this demonstration, and never closed: it is there for the next time.
+static ORDERED: WorkQueue = WorkQueue::ordered("demo: ordered");
 
 pub fn run(session: &mut Session<'_>) -> Result<(), Failure<'static>> {
-    let cores: Vec<usize> = (0..cpu::MAX)
-        .filter(|core| cpu::online_mask() & (1 << core) != 0)
-        .collect();
+    let cores = (0..cpu::MAX).filter(|core| cpu::online_mask() & (1 << core) != 0);
+    let cores: Vec<usize> = cores.collect();
     say!(
-        "Each of {} queues an item; a worker thread runs them one after the other.",
-        Count(cores.len() as u64, "core")
+        "Items go to five kinds of queue at once. All but the last keep their worker for {}.",
+        Span(NAP)
     );
-    let party = Arc::new(Party {
-        left: AtomicUsize::new(cores.len()),
-        all_done: WaitQueue::new("demo: all items"),
-    });
+    say!("  unbound  an item from each core: workers on any core, several at once");
+    say!("  percpu   an item for each core: its one worker runs it there");
+    say!("  ordered  two threads, but one item at a time, in the order of queueing");
+    say!("  delayed  not before {} and twice that", Span(DELAY));
+    say!("  highpri  queued last, by a real-time worker");
+    // Room for all: with preemption off, no memory is asked for.
+    let items = Arc::new(SpinLock::new(Vec::with_capacity(ALONE + 2 * cores.len())));
     let mut crew = Crew::default();
-    let mut made = Ok(());
-    for &core in &cores {
-        let party = party.clone();
-        made = crew.spawn(
-            Builder::new("queuer").affinity(CpuSet::one(core)),
-            move |_: &mut TaskCx| queue_here(party),
-        );
-        if made.is_err() {
-            break;
-        }
-    }
+    let made = start(&mut crew, session.cx, &cores, &items);
     crew.join(session.cx);
-    made?;
-    party
-        .all_done
-        .wait_until_deadline(session.cx, time::now() + PATIENCE, |_| {
-            (party.left.load(SeqCst) == 0).then_some(())
-        })
-        .map_err(|_| Failure::because("not all items have run in time"))?;
+    let items = core::mem::take(&mut *items.lock(session.cx.atomic()));
+    let ended = made.and_then(|()| wait(session, &items));
+    for item in &items {
+        item.cancel_sync(session.cx).map_err(Failure::because)?;
+    }
+    ended?;
     say!("Queueing took no sleep and no memory, so an interrupt handler may do it, too.");
     Ok(())
 }
 
-/// Queues an item on the core that this runs on.
-fn queue_here(party: Arc<Party>) {
-    let slip = Slip {
-        party,
-        core: AtomicUsize::new(cpu::current()),
-        queued_at: AtomicU64::new(time::now().as_nanos()),
-    };
-    let item = Arc::new(Work::with_data("demo", slip, read_slip));
-    if !system_work::queue().queue(&item).accepted() {
-        say!("  the work queue is closed");
+type Items = Arc<SpinLock<Vec<Item>>>;
+
+/// Queues all items, and makes the threads that help; notes the items in `items`.
+fn start(
+    crew: &mut Crew,
+    cx: &mut TaskCx,
+    cores: &[usize],
+    items: &Items,
+) -> Result<(), Failure<'static>> {
+    for n in 1..=3 {
+        queue(cx, items, &ORDERED, "ordered", n);
+    }
+    for _ in 0..2 {
+        crew.spawn(Builder::new("ordered"), help)?;
+    }
+    for n in 1..=2 {
+        let due = time::now() + DELAY * n as u32;
+        let item = slip("delayed", n, due);
+        note(cx, items, &item);
+        let _ = system_work::delays().queue_at(system_work::unbound(), &item, due);
+    }
+    for &core in cores {
+        queue(cx, items, system_work::percpu(core), "percpu", core);
+    }
+    for &core in cores {
+        let (items, queuer) = (items.clone(), Builder::new("queuer"));
+        crew.spawn(queuer.affinity(CpuSet::one(core)), move |cx| {
+            queue(cx, &items, system_work::unbound(), "unbound", core)
+        })?;
+    }
+    queue(cx, items, system_work::highpri(), "highpri", 1);
+    Ok(())
+}
+
+fn slip(kind: &'static str, number: usize, due: Instant) -> Item {
+    Arc::new(Work::with_data("demo", Slip { kind, number, due }, read))
+}
+
+fn note(cx: &mut TaskCx, items: &Items, item: &Item) {
+    let item = item.clone();
+    items.lock(cx.atomic()).push(item);
+}
+
+/// Waits until all items have run.
+fn wait(session: &mut Session<'_>, items: &[Item]) -> Result<(), Failure<'static>> {
+    let end = time::now() + PATIENCE;
+    while items
+        .iter()
+        .any(|item| item.is_pending() || item.is_running())
+    {
+        if time::now() >= end {
+            return Err(Failure::because("not all items have run in time"));
+        }
+        session.pause(NAP)?;
+    }
+    Ok(())
+}
+
+/// Queues an item now. None of the queues is ever closed, so that it runs.
+fn queue(
+    cx: &mut TaskCx,
+    items: &Items,
+    queue: &'static WorkQueue,
+    kind: &'static str,
+    number: usize,
+) {
+    let item = slip(kind, number, time::now());
+    note(cx, items, &item);
+    let _ = queue.queue(&item);
+}
+
+/// A worker of the ordered queue, for as long as there is something on it.
+fn help(cx: &mut TaskCx) {
+    loop {
+        ORDERED.run_ready(cx);
+        let report = ORDERED.report();
+        if report.pending + report.running == 0 {
+            return;
+        }
+        time::sleep(cx, NAP / 4);
     }
 }
 
 /// What the worker runs for each item.
-fn read_slip(slip: &Running<'_, Host, Slip>, _: &mut TaskCx) {
-    let since = time::now()
-        .as_nanos()
-        .saturating_sub(slip.queued_at.load(SeqCst));
+fn read(slip: &Running<'_, Host, Slip>, cx: &mut TaskCx) {
+    let late = time::now().saturating_duration_since(slip.due);
     say!(
-        "  an item from core {}, run on core {} by thread {}, {} later",
-        slip.core.load(SeqCst),
+        "  {:8} item {}: on core {}, by thread {}, {} after its time",
+        slip.kind,
+        slip.number,
         cpu::current(),
         thread::current_id(),
-        Span(Duration::from_nanos(since)),
+        Span(late),
     );
-    if slip.party.left.fetch_sub(1, SeqCst) == 1 {
-        slip.party.all_done.wake_all();
+    // The urgent queue is the console's, too.
+    if slip.kind != "highpri" {
+        time::sleep(cx, NAP);
     }
 }
