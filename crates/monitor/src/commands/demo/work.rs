@@ -150,9 +150,15 @@ fn help(cx: &mut TaskCx) {
 /// What the worker runs for each item.
 fn read(slip: &Running<'_, Host, Slip>, cx: &mut TaskCx) {
     let late = time::now().saturating_duration_since(slip.due);
+    let whose = match slip.kind {
+        "unbound" => "from core ",
+        "percpu" => "for core ",
+        _ => "",
+    };
     say!(
-        "  {:8} item {}: on core {}, by thread {}, {} after its time",
+        "  {:8} item {}{}: on core {}, by thread {}, {} after its time",
         slip.kind,
+        whose,
         slip.number,
         cpu::current(),
         thread::current_id(),
