@@ -26,7 +26,9 @@ fn takers_and_successful_tries_are_counted() {
         *lock.try_lock(&mut *cx).unwrap() += 1;
         thread::scope(|scope| {
             let _guard = lock.lock(&mut *cx);
-            scope.spawn(|| task(|cx| assert!(lock.try_lock(cx).is_none())));
+            let tries = scope.spawn(|| task(|cx| assert!(lock.try_lock(cx).is_none())));
+            // Here, not at the end of the scope: the guard would be gone by then.
+            tries.join().unwrap();
         });
     });
     let stats = find("counted").unwrap();
