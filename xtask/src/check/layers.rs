@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 /// The layers of the workspace, the highest first, each with those that it may use.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     (
         "board-rpi4",
         &[
@@ -49,6 +49,7 @@ const LAYERS: [(&str, &[&str]); 11] = [
     ("layercake-timer", &[]),
     ("layercake-sync", &[]),
     ("layercake-arch-arm64", &[]),
+    (HOST_BENCH, &["layercake-sync"]),
     ("xtask", &[]),
 ];
 
@@ -69,6 +70,9 @@ pub const FOR_THE_PI: [&str; 4] = [
     "layercake-monitor",
     "board-rpi4",
 ];
+
+/// The locks beside those of other libraries, on the workstation. Not a default member.
+pub const HOST_BENCH: &str = "layercake-host-bench";
 
 /// How libraries for one architecture or one interrupt controller begin their names.
 const ARCHITECTURES: [&str; 9] = [

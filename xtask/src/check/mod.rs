@@ -117,6 +117,12 @@ fn clippy(config: &Config) -> Result<bool> {
             .args(["--all-targets", "--all-features"])
             .args(deny),
     )?;
+    let bench = run_command(
+        cargo::cargo("clippy")
+            .args(["--quiet", "--package", layers::HOST_BENCH])
+            .arg("--all-targets")
+            .args(deny),
+    )?;
     let mut pi = cargo::for_pi("clippy", config);
     pi.arg("--quiet")
         .args(packages(&layers::FOR_THE_PI))
@@ -134,7 +140,7 @@ fn clippy(config: &Config) -> Result<bool> {
             .args(deny);
         run_command(&mut tests)?
     };
-    Ok(host && features && pi && tests)
+    Ok(host && features && bench && pi && tests)
 }
 
 fn docs(config: &Config) -> Result<bool> {
