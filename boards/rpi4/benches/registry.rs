@@ -139,6 +139,11 @@ pub const BENCHES: &[Bench] = &[
         "lock and unlock an IrqSpinLock (interrupts masked)",
     ),
     one(
+        "spin.bare",
+        locking::bare,
+        "lock and unlock an IrqSpinLock where interrupts are masked already (nothing is masked or counted)",
+    ),
+    one(
         "mutex.uncontended",
         locking::mutex,
         "lock and unlock a blocking Mutex",
