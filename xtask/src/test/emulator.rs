@@ -63,8 +63,13 @@ pub fn run(qemu: &Qemu, options: &Options, tally: &mut Tally) -> Result<()> {
     let out = workspace::output_dir("tests")?;
     let mut groups: BTreeMap<(Vec<String>, Vec<String>, bool), Vec<Test>> = BTreeMap::new();
     for test in find()?.into_iter().filter(|test| options.picks(&test.name)) {
+        // A configuration of its own is a build of its own, half a minute each.
+        let slow = !test.directives.set.is_empty() && options.effort == Effort::Quick;
         if test.directives.full && options.effort < Effort::Full {
             println!("{} ... skipped (only with --full)", test.name);
+            tally.skip();
+        } else if slow {
+            println!("{} ... skipped (not with --quick)", test.name);
             tally.skip();
         } else {
             // Tests of one build configuration and of the same features are built together.
