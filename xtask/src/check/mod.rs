@@ -33,7 +33,7 @@ pub const STEPS: [Step; 5] = [
     },
     Step {
         name: "clippy",
-        quick: true,
+        quick: false,
         run: clippy,
     },
     Step {
