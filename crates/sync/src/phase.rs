@@ -16,7 +16,9 @@ const READER: u32 = 0x100;
 /// A writer is there, or waits for the last readers.
 const WRITER: u32 = 2;
 /// Which of two writers that follow each other: else a reader that waits for one to go would
-/// not see the difference between it and the next.
+/// not see the difference between it and the next. Each writer that ends turns it over. It is no
+/// part of the ticket (as it is in the paper, which knows no trying): one who tries in vain uses a
+/// ticket up, and then two writers of the same parity follow each other.
 const PHASE: u32 = 1;
 
 /// The lock words: tickets drawn and served, of readers and of writers.
@@ -57,7 +59,7 @@ impl PhaseFairLock {
     #[inline(always)]
     pub fn read<C: Cpu>(&self) {
         let writer = self.readers_in.fetch_add(READER, Acquire) & (WRITER | PHASE);
-        if writer != 0 {
+        if writer & WRITER != 0 {
             core::hint::cold_path();
             let mut now = self.readers_in.load(Acquire);
             while now & (WRITER | PHASE) == writer {
@@ -101,7 +103,7 @@ impl PhaseFairLock {
         let mine = self.writers_in.fetch_add(1, Relaxed);
         C::wait_until_eq(&self.writers_out, mine);
         // From here new readers wait; those who came before have to go.
-        let came = self.readers_in.fetch_add(WRITER | (mine & PHASE), Relaxed) & !(READER - 1);
+        let came = self.readers_in.fetch_add(WRITER, Relaxed) & !(READER - 1);
         C::wait_until_eq(&self.readers_out, came);
         mine
     }
@@ -116,10 +118,10 @@ impl PhaseFairLock {
             .ok()?;
         let came = self.readers_in.load(Relaxed);
         // All who came by then have left, and at the exchange no more had come.
-        if came == self.readers_out.load(Acquire)
+        if came & !(READER - 1) == self.readers_out.load(Acquire)
             && self
                 .readers_in
-                .compare_exchange(came, came | WRITER | (mine & PHASE), Relaxed, Relaxed)
+                .compare_exchange(came, came + WRITER, Relaxed, Relaxed)
                 .is_ok()
         {
             return Some(mine);
@@ -136,7 +138,7 @@ impl PhaseFairLock {
     #[inline(always)]
     pub unsafe fn end_write(&self, mine: u32) {
         // First the readers, then the next writer: so phases alternate.
-        self.readers_in.fetch_and(!(WRITER | PHASE), Release);
+        self.readers_in.fetch_xor(WRITER | PHASE, Release);
         self.writers_out.store(mine.wrapping_add(1), Release);
     }
 

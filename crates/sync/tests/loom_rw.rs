@@ -18,6 +18,7 @@ trait Rw: Send + Sync + 'static {
     fn end_read(&self);
     fn write(&self) -> u32;
     fn end_write(&self, ticket: u32);
+    fn try_write(&self) -> Option<u32>;
 }
 
 impl Rw for PhaseFairLock {
@@ -41,6 +42,10 @@ impl Rw for PhaseFairLock {
     fn end_write(&self, ticket: u32) {
         // SAFETY: LOCK-HELD: the models end what they began.
         unsafe { self.end_write(ticket) }
+    }
+
+    fn try_write(&self) -> Option<u32> {
+        self.try_write()
     }
 }
 
@@ -141,6 +146,25 @@ fn readers_do_not_starve<R: Rw>() {
     });
 }
 
+/// A reader that waits sees its writer go, whatever comes before it looks again: one who tries in
+/// vain and draws a ticket, then the next writer.
+fn tries_hide_no_phase<R: Rw>() {
+    explore(3, || {
+        let shared = Shared::<R>::new();
+        let ticket = shared.lock.write();
+        let reader = shared.spawn(|shared| assert_eq!(shared.read() % 2, 0));
+        shared.lock.end_write(ticket);
+        if let Some(ticket) = shared.lock.try_write() {
+            shared.add();
+            shared.add();
+            shared.lock.end_write(ticket);
+        }
+        let ticket = shared.lock.write();
+        shared.lock.end_write(ticket);
+        reader.join().unwrap();
+    });
+}
+
 /// A writer that waits for readers is served before a reader that comes after it.
 fn writers_do_not_starve<R: Rw>() {
     explore(3, || {
@@ -169,6 +193,11 @@ fn a_writer_and_a_reader_twice() {
 fn no_starvation() {
     readers_do_not_starve::<PhaseFairLock>();
     writers_do_not_starve::<PhaseFairLock>();
+}
+
+#[test]
+fn a_try_in_vain_between_two_writers() {
+    tries_hide_no_phase::<PhaseFairLock>();
 }
 
 #[test]
@@ -211,6 +240,8 @@ const NO_DRAIN: u8 = 2;
 const NO_PHASE: u8 = 3;
 /// The writer keeps no new readers out while it waits for the old.
 const READERS_FIRST: u8 = 4;
+/// The phase is the ticket's lowest bit, and one who tries in vain uses a ticket up.
+const PHASE_OF_TICKET: u8 = 5;
 
 /// A phase-fair lock with one thing wrong, named by `WRONG`.
 struct Mutant<const WRONG: u8> {
@@ -233,7 +264,7 @@ impl<const WRONG: u8> Rw for Mutant<WRONG> {
     fn read(&self) {
         let bits = WRITER | 1;
         let writer = self.readers_in.fetch_add(READER, Acquire) & bits;
-        if writer != 0 {
+        if writer & WRITER != 0 {
             let mut now = self.readers_in.load(Acquire);
             while now & bits == writer {
                 now = Core::wait_while_eq(&self.readers_in, now);
@@ -253,16 +284,16 @@ impl<const WRONG: u8> Rw for Mutant<WRONG> {
         while serving != mine {
             serving = Core::wait_while_eq(&self.writers_out, serving);
         }
-        let phase = if WRONG == NO_PHASE { 0 } else { mine & 1 };
+        let door = self.door(mine);
         if WRONG == READERS_FIRST {
             // Waits for a moment without readers, and only then shuts the door.
             loop {
                 let came = self.readers_in.load(Relaxed);
                 let left = self.readers_out.load(Acquire);
-                if left == came
+                if left == came & !(READER - 1)
                     && self
                         .readers_in
-                        .compare_exchange(came, came | WRITER | phase, Relaxed, Relaxed)
+                        .compare_exchange(came, came + door, Relaxed, Relaxed)
                         .is_ok()
                 {
                     return mine;
@@ -271,7 +302,7 @@ impl<const WRONG: u8> Rw for Mutant<WRONG> {
                 thread::yield_now();
             }
         }
-        let came = self.readers_in.fetch_add(WRITER | phase, Relaxed) & !(READER - 1);
+        let came = self.readers_in.fetch_add(door, Relaxed) & !(READER - 1);
         let mut left = self.readers_out.load(Acquire);
         while left != came && WRONG != NO_DRAIN {
             left = Core::wait_while_eq(&self.readers_out, left);
@@ -281,9 +312,42 @@ impl<const WRONG: u8> Rw for Mutant<WRONG> {
 
     fn end_write(&self, mine: u32) {
         let relaxed = WRONG == RELAXED_END_WRITE;
-        self.readers_in
-            .fetch_and(!(WRITER | 1), if relaxed { Relaxed } else { Release });
+        let order = if relaxed { Relaxed } else { Release };
+        if WRONG == NO_PHASE || WRONG == PHASE_OF_TICKET {
+            self.readers_in.fetch_and(!(WRITER | 1), order);
+        } else {
+            self.readers_in.fetch_xor(WRITER | 1, order);
+        }
         self.writers_out.store(mine + 1, Release);
+    }
+
+    fn try_write(&self) -> Option<u32> {
+        let mine = self.writers_out.load(Acquire);
+        self.writers_in
+            .compare_exchange(mine, mine + 1, Relaxed, Relaxed)
+            .ok()?;
+        let came = self.readers_in.load(Relaxed);
+        if came & !(READER - 1) == self.readers_out.load(Acquire)
+            && self
+                .readers_in
+                .compare_exchange(came, came + self.door(mine), Relaxed, Relaxed)
+                .is_ok()
+        {
+            return Some(mine);
+        }
+        self.writers_out.store(mine + 1, Release);
+        None
+    }
+}
+
+impl<const WRONG: u8> Mutant<WRONG> {
+    /// What the writer of ticket `mine` adds to keep readers out.
+    fn door(&self, mine: u32) -> u32 {
+        if WRONG == PHASE_OF_TICKET {
+            WRITER | (mine & 1)
+        } else {
+            WRITER
+        }
     }
 }
 
@@ -310,6 +374,13 @@ fn mutant_without_drain() {
 #[should_panic(expected = "exceeded maximum number of branches")]
 fn mutant_without_phase() {
     readers_do_not_starve::<Mutant<NO_PHASE>>();
+}
+
+// As above, after a third who tried in vain.
+#[test]
+#[should_panic(expected = "exceeded maximum number of branches")]
+fn mutant_with_the_phase_of_the_ticket() {
+    tries_hide_no_phase::<Mutant<PHASE_OF_TICKET>>();
 }
 
 #[test]
