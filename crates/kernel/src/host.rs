@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
 use layercake_arch_arm64 as arch;
 use layercake_sync::check::{Held, WhyNot};
 use layercake_sync::order::Report;
-use layercake_sync::{Cpu, TaskCx};
+use layercake_sync::{Cpu, CpuId, TaskCx};
 use layercake_wait::Instant;
 
 /// Stands for this kernel in the types of the layers: `layercake_wait::WaitQueue<Host>`.
@@ -101,6 +101,16 @@ fn report_hold(report: &Report<'_>) {
     if cpu::this().held.count() == 0 && !BUSY.swap(true, Ordering::Acquire) {
         log::warn!("{report}");
         BUSY.store(false, Ordering::Release);
+    }
+}
+
+// SAFETY: CPU-ID. The number is in the block that TPIDR_EL1 names, one for each core.
+unsafe impl CpuId for Host {
+    const MAX: usize = cpu::MAX;
+
+    #[inline(always)]
+    fn id() -> usize {
+        cpu::current()
     }
 }
 

@@ -65,6 +65,13 @@ impl Held {
         self.count.load(Relaxed)
     }
 
+    /// How many are held, apart from those that were given back under others.
+    #[cfg(all(feature = "critical-section", not(loom)))]
+    pub(crate) fn living(&self) -> usize {
+        let slots = &self.slots[..self.count().min(NAMED)];
+        self.count() - slots.iter().filter(|slot| slot.is(GONE)).count()
+    }
+
     /// Where the last of them was taken; `None` if none is held, or too many to remember.
     pub fn last_taken_at(&self) -> Option<&'static Location<'static>> {
         let slots = &self.slots[..self.count().min(NAMED)];
