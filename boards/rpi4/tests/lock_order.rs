@@ -6,14 +6,14 @@
 //@ case: opposite_orders
 //@ exit: 101
 //@ expect: lock order inversion: "second"
-//@ expect: /lock_order.rs:51:
-//@ expect: /lock_order.rs:52:
-//@ expect: /lock_order.rs:57:
-//@ expect: /lock_order.rs:58:
+//@ expect: /lock_order.rs:59:
+//@ expect: /lock_order.rs:60:
+//@ expect: /lock_order.rs:65:
+//@ expect: /lock_order.rs:66:
 //@ case: taken_twice
 //@ exit: 101
-//@ expect: /lock_order.rs:72:
-//@ expect: /lock_order.rs:75:
+//@ expect: /lock_order.rs:80:
+//@ expect: /lock_order.rs:83:
 //@ expect: it would wait for ever
 //@ case: masked_here_and_not_there
 //@ exit: 101
@@ -22,6 +22,13 @@
 //@ case: held_for_long
 //@ expect: "long" (
 //@ expect: was held for
+//@ case: held_for_ever
+//@ exit: stopped
+//@ wait: "stuck" (
+//@ wait: on core 1, has been held for
+//@ wait: still is: it is waited for at
+//@ wait: that core runs thread
+//@ reject: was held for
 //@ case: the_kernel_itself
 //@ reject: was held for
 //@ expect: run queue: counted
@@ -40,6 +47,7 @@ kernel_cases!(
     taken_twice,
     masked_here_and_not_there,
     held_for_long,
+    held_for_ever,
     the_kernel_itself,
 );
 
@@ -89,6 +97,20 @@ fn held_for_long(cx: &mut TaskCx) {
     let end = time::now() + Duration::from_millis(150);
     spin_until("some time has passed", || time::now() >= end);
     drop(guard);
+}
+
+/// The report comes from one who waits: the holder does not come to it.
+fn held_for_ever(cx: &mut TaskCx) {
+    static STUCK: SpinLock<()> = SpinLock::new(()).named("stuck");
+    let _holder = spawn_on(1, Priority::default(), |cx| {
+        let _guard = STUCK.lock(cx);
+        loop {
+            core::hint::spin_loop();
+        }
+    });
+    spin_until("the other core holds the lock", || STUCK.is_locked());
+    drop(STUCK.lock(cx));
+    unreachable!("nobody gave it back");
 }
 
 /// Threads, sleeps, wakes, memory and console on four cores, with everything checked.

@@ -113,6 +113,12 @@ impl Core {
         unsafe { (*self.block.as_ptr()).id }
     }
 
+    /// The thread that it runs, which may be another one the next moment.
+    pub(crate) fn thread(&self) -> Option<&'static Thread> {
+        // SAFETY: THREAD-STABLE: null or a thread that is never freed.
+        unsafe { self.current.load(Ordering::Relaxed).as_ref() }
+    }
+
     /// Makes this block the calling core's, and the calling context the core's idle thread.
     ///
     /// # Safety

@@ -1,12 +1,13 @@
 //! The kernel as the layers below see it: their traits, implemented on one empty type.
 
+use crate::panic::Who;
 use crate::thread::{self, Thread};
-use crate::{cpu, run_queue, time};
+use crate::{console, cpu, logger, run_queue, time};
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
 use layercake_arch_arm64 as arch;
 use layercake_sync::check::{Held, WhyNot};
 use layercake_sync::order::Report;
-use layercake_sync::{Cpu, TaskCx};
+use layercake_sync::{Cpu, CpuId, TaskCx};
 use layercake_wait::Instant;
 
 /// Stands for this kernel in the types of the layers: `layercake_wait::WaitQueue<Host>`.
@@ -70,6 +71,11 @@ unsafe impl Cpu for Host {
         cpu::has_booted().then(arch::irq::masked)
     }
 
+    #[inline]
+    fn core_number() -> Option<usize> {
+        Some(cpu::current())
+    }
+
     /// 0.1 s. Far more than any lock of this kernel is held for, and more than the emulator stops
     /// a core for when the machine under it is busy.
     const HOLD_LIMIT: u64 = 100_000_000;
@@ -78,6 +84,7 @@ unsafe impl Cpu for Host {
     fn lock_report(report: &Report<'_>) {
         match report {
             Report::HeldTooLong { .. } => report_hold(report),
+            Report::StillHeld { core, .. } => report_holder(report, *core),
             _ => panic!("{report}"),
         }
     }
@@ -93,14 +100,41 @@ unsafe impl Cpu for Host {
     }
 }
 
+/// Whether somebody reports a hold.
+static BUSY: AtomicBool = AtomicBool::new(false);
+
 /// Logs a hold that was too long. Not with another lock held, which may be the console's: that one
 /// has been held for even longer, and is reported when it goes. Nor while another is reported, for
 /// it may be the console that is slow.
 fn report_hold(report: &Report<'_>) {
-    static BUSY: AtomicBool = AtomicBool::new(false);
     if cpu::this().held.count() == 0 && !BUSY.swap(true, Ordering::Acquire) {
         log::warn!("{report}");
         BUSY.store(false, Ordering::Release);
+    }
+}
+
+/// Prints who holds a lock that this core waits for, and what runs there. Past the console's locks:
+/// one of them may be the one.
+fn report_holder(report: &Report<'_>, core: Option<usize>) {
+    let thread = core.and_then(|core| cpu::core(core).thread());
+    let was_busy = BUSY.swap(true, Ordering::Acquire);
+    console::print_past_locks(format_args!(
+        "{}; that core runs {}\n",
+        logger::Line(log::Level::Warn, format_args!("{report}")),
+        Who(thread)
+    ));
+    if !was_busy {
+        BUSY.store(false, Ordering::Release);
+    }
+}
+
+// SAFETY: CPU-ID. The number is in the block that TPIDR_EL1 names, one for each core.
+unsafe impl CpuId for Host {
+    const MAX: usize = cpu::MAX;
+
+    #[inline(always)]
+    fn id() -> usize {
+        cpu::current()
     }
 }
 

@@ -1,9 +1,23 @@
 //! The `log` crate's messages, on the console, with the time and the core.
 
 use crate::{config, cpu, kprintln, time};
-use log::{LevelFilter, Log, Metadata, Record};
+use core::fmt;
+use log::{Level, LevelFilter, Log, Metadata, Record};
 
 struct Logger;
+
+/// A message as it is printed, without the end of the line.
+pub(crate) struct Line<'a>(pub(crate) Level, pub(crate) fmt::Arguments<'a>);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(level, message) = self;
+        let micros = time::now().as_nanos() / 1000;
+        let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
+        let core = cpu::current();
+        write!(f, "[{seconds:5}.{micros:06}] cpu{core} {level:5} {message}")
+    }
+}
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -14,15 +28,7 @@ impl Log for Logger {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let micros = time::now().as_nanos() / 1000;
-        kprintln!(
-            "[{:5}.{:06}] cpu{} {:5} {}",
-            micros / 1_000_000,
-            micros % 1_000_000,
-            cpu::current(),
-            record.level(),
-            record.args()
-        );
+        kprintln!("{}", Line(record.level(), *record.args()));
     }
 
     fn flush(&self) {

@@ -81,7 +81,7 @@ fn halt() -> ! {
 }
 
 /// A thread for a report: `thread 7 "console"`.
-struct Who(Option<&'static Thread>);
+pub(crate) struct Who(pub(crate) Option<&'static Thread>);
 
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -174,8 +174,7 @@ impl Lines {
 
 fn other(core: &'static Core) {
     let report = &core.stopped;
-    // SAFETY: THREAD-STABLE: null or a thread that is never freed.
-    let thread = unsafe { core.current.load(Ordering::Relaxed).as_ref() };
+    let thread = core.thread();
     if !stop::has_stopped(core) {
         kprintln!(
             "core {}, {}: does not answer; interrupts are masked there",

@@ -2,7 +2,7 @@
 //!
 //! Such a trait knows no contexts: whoever calls it shows no token, and nothing keeps its guards
 //! in order. So an adapter cannot promise what a [`SpinLock`](crate::SpinLock) does, and each
-//! says what its user has to see to. The README says why there is none for `critical-section`.
+//! says what its user has to see to.
 
 #[cfg(feature = "lock-api")]
 mod unmasked;
@@ -13,3 +13,8 @@ pub use unmasked::Unmasked;
 mod scoped;
 #[cfg(feature = "mutex-traits")]
 pub use scoped::ScopedIrqOff;
+
+#[cfg(feature = "critical-section")]
+mod critical;
+#[cfg(feature = "critical-section")]
+pub use critical::{CriticalSection, critical_section};

@@ -10,6 +10,8 @@
 
 use crate::class::{Id, IdCell};
 use crate::cpu::Cpu;
+#[cfg(all(feature = "classes", not(loom)))]
+use crate::watch::Wait;
 use core::fmt;
 use core::panic::Location;
 use core::ptr;
@@ -33,6 +35,9 @@ const GONE: *const () = ptr::dangling();
 pub struct Held {
     count: AtomicUsize,
     slots: [Slot; NAMED],
+    /// The wait that goes on.
+    #[cfg(all(feature = "classes", not(loom)))]
+    wait: AtomicPtr<Wait>,
 }
 
 #[derive(Debug)]
@@ -57,12 +62,21 @@ impl Held {
                     class: IdCell::new(),
                 }
             }; NAMED],
+            #[cfg(all(feature = "classes", not(loom)))]
+            wait: AtomicPtr::new(ptr::null_mut()),
         }
     }
 
     /// How many are held.
     pub fn count(&self) -> usize {
         self.count.load(Relaxed)
+    }
+
+    /// How many are held, apart from those that were given back under others.
+    #[cfg(all(feature = "critical-section", not(loom)))]
+    pub(crate) fn living(&self) -> usize {
+        let slots = &self.slots[..self.count().min(NAMED)];
+        self.count() - slots.iter().filter(|slot| slot.is(GONE)).count()
     }
 
     /// Where the last of them was taken; `None` if none is held, or too many to remember.
@@ -91,6 +105,21 @@ impl Held {
                 f(slot.lock.load(Relaxed), Some(at), slot.class.get());
             }
         }
+    }
+
+    /// The innermost wait of this core, or null.
+    #[cfg(all(feature = "classes", not(loom)))]
+    pub(crate) fn wait(&self) -> *const Wait {
+        self.wait.load(Relaxed)
+    }
+
+    /// Makes `wait` the innermost one; returns the one before. Invariant **WAIT-PLACE**: it stays
+    /// where it is until the one before is put back.
+    #[cfg(all(feature = "classes", not(loom)))]
+    pub(crate) fn set_wait(&self, wait: *const Wait) -> *const Wait {
+        let before = self.wait();
+        self.wait.store(wait.cast_mut(), Relaxed);
+        before
     }
 
     fn push(&self, lock: *const (), at: &'static Location<'static>, class: Id) {

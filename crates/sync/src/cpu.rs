@@ -80,6 +80,14 @@ pub unsafe trait Cpu: 'static {
         }
     }
 
+    /// What a waiter does between two looks that does not wait by the functions above: with
+    /// [`crate::order`] it has to look at the clock as well. The machine's hint for loops that spin,
+    /// unless the host has something better.
+    #[inline(always)]
+    fn pause() {
+        crate::facade::spin_loop();
+    }
+
     /// Lends this core's list of held locks to the run-time check ([`crate::check`]). Called
     /// with at least preemption off. A host without one returns `None`, and the check then knows
     /// only what [`may_sleep`](Cpu::may_sleep) says.
@@ -111,12 +119,23 @@ pub unsafe trait Cpu: 'static {
         None
     }
 
+    /// The number of this core, for whoever reads the reports of [`crate::order`]. Called with at
+    /// least preemption off.
+    #[inline(always)]
+    fn core_number() -> Option<usize> {
+        None
+    }
+
     /// How many ns a lock may be held before [`crate::order`] reports it. No limit unless the
-    /// host sets one.
+    /// host sets one. On a 32-bit machine it should be below 2 s.
     const HOLD_LIMIT: u64 = u64::MAX;
 
     /// What becomes of a report of [`crate::order`]. Called from wherever locks are taken or
     /// given back, with any others held. Unless the host does something else it ends there.
+    ///
+    /// [`Report::StillHeld`] comes from within a wait, by a core that has a place among those who
+    /// wait: a report that takes the lock in question waits for itself, and one that unwinds ends
+    /// the program.
     ///
     /// # Panics
     ///

@@ -109,6 +109,14 @@ unsafe impl Cpu for StdCpu {
         }
     }
 
+    fn pause() {
+        std::thread::yield_now();
+    }
+
+    fn core_number() -> Option<usize> {
+        Some(Self::id())
+    }
+
     fn with_held<R>(f: impl FnOnce(&Held) -> R) -> Option<R> {
         Some(CORE.with(|core| f(&core.held)))
     }

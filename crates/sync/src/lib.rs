@@ -5,7 +5,14 @@
 #[cfg(all(feature = "std-host", not(loom)))]
 extern crate std;
 
-#[cfg(all(any(feature = "lock-api", feature = "mutex-traits"), not(loom)))]
+#[cfg(all(
+    any(
+        feature = "lock-api",
+        feature = "mutex-traits",
+        feature = "critical-section"
+    ),
+    not(loom)
+))]
 pub mod adapters;
 pub mod check;
 pub mod class;

@@ -13,7 +13,8 @@
 //!
 //! Also reported: a class that is taken with interrupts masked here and unmasked there, which
 //! types allow only through `unsafe`; a hold that is longer than
-//! [`Cpu::HOLD_LIMIT`](crate::Cpu::HOLD_LIMIT), when it ends; and, by [`crate::check`], which
+//! [`Cpu::HOLD_LIMIT`](crate::Cpu::HOLD_LIMIT), when it ends, and before that by the first who
+//! waits for it, as it may not end; and, by [`crate::check`], which
 //! this feature switches on, a lock taken twice by one core.
 //!
 //! A try never waits: it adds no order in which its lock is the wanted one. Readers of a
@@ -90,6 +91,31 @@ pub enum Report<'a> {
         /// For how long, in ns.
         ns: u64,
     },
+    /// A lock has been held for longer than [`Cpu::HOLD_LIMIT`](crate::Cpu::HOLD_LIMIT), and still
+    /// is, while somebody waits for it. Reported once for each hold.
+    StillHeld {
+        /// Which kind of lock.
+        class: Class,
+        /// Where it was taken; of a lock with several readers, where the last of them did.
+        taken_at: &'static Location<'static>,
+        /// On which core, if the host numbers them.
+        core: Option<usize>,
+        /// Where the one waits who reports it.
+        wanted_at: &'static Location<'static>,
+        /// For how long by now, in ns.
+        ns: u64,
+    },
+}
+
+struct Core(Option<usize>);
+
+impl fmt::Display for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(number) => write!(f, "core {number}"),
+            None => f.write_str("some core"),
+        }
+    }
 }
 
 struct At(Option<&'static Location<'static>>);
@@ -140,6 +166,18 @@ impl fmt::Display for Report<'_> {
                 f,
                 "{class}, taken at {}, was held for {ns} ns",
                 At(*taken_at)
+            ),
+            Self::StillHeld {
+                class,
+                taken_at,
+                core,
+                wanted_at,
+                ns,
+            } => write!(
+                f,
+                "{class}, taken at {taken_at} on {}, has been held for {ns} ns and still is: it is \
+                 waited for at {wanted_at}",
+                Core(*core)
             ),
         }
     }

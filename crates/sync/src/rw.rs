@@ -6,7 +6,7 @@
 use crate::facade::UnsafeCell;
 use crate::mask::Mask;
 use crate::phase::PhaseFairLock;
-use crate::watch::{Since, Watch};
+use crate::watch::{Since, Waiting, Watch};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
@@ -75,7 +75,7 @@ impl<T: ?Sized, M: Mask> RwSpinLock<T, M> {
         let ((), since) = self.watch.take::<M::Cpu, _>(
             self.word(),
             || self.raw.try_read().then_some(()),
-            || self.raw.read::<M::Cpu>(),
+            || self.raw.read::<Waiting<M::Cpu>>(),
         );
         ReadGuard {
             lock: self,
@@ -114,7 +114,7 @@ impl<T: ?Sized, M: Mask> RwSpinLock<T, M> {
         let (ticket, since) = self.watch.take::<M::Cpu, _>(
             self.word(),
             || self.raw.try_write(),
-            || self.raw.write::<M::Cpu>(),
+            || self.raw.write::<Waiting<M::Cpu>>(),
         );
         WriteGuard {
             lock: self,

@@ -5,7 +5,7 @@ use crate::cpu::Cpu;
 use crate::facade::UnsafeCell;
 use crate::mask::{IrqOff, Mask, NoMask, PreemptOff};
 use crate::raw::{DefaultRaw, RawLock};
-use crate::watch::{Since, Watch};
+use crate::watch::{Since, Waiting, Watch};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
@@ -188,7 +188,7 @@ impl<T: ?Sized, R: RawLock> Inner<T, R> {
         self.watch.take::<C, _>(
             self.word(),
             || self.raw.try_acquire(),
-            || self.raw.acquire::<C>(),
+            || self.raw.acquire::<Waiting<C>>(),
         )
     }
 

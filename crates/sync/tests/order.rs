@@ -5,10 +5,14 @@
 
 use layercake_sync::host::{StdCpu, interrupt, irqs_masked, task};
 use layercake_sync::order::Report;
-use layercake_sync::{Atomic, Cpu, IrqOff, Masked, NoMask, PreemptOff, RwSpinLock, SeqLock};
-use layercake_sync::{SpinLock, TaskCx, check};
+use layercake_sync::{
+    Atomic, Cpu, IrqOff, Masked, NoMask, PreemptOff, RwSpinLock, SeqLock, TaskAtomic,
+};
+use layercake_sync::{SpinLock, TaskCx, WriteGuard, check, queued::QueuedLock};
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
 
 /// [`StdCpu`], with reports that are collected and a clock that is set.
@@ -17,7 +21,15 @@ struct Watched;
 thread_local! {
     static REPORTS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
     static CLOCK: Cell<u64> = const { Cell::new(0) };
+    /// How far the clock goes on with each look of this thread, if it waits.
+    static STEP: Cell<u64> = const { Cell::new(100) };
 }
+
+/// What has been reported of holds that were going on, on any thread: the tests look for the names
+/// of their locks.
+static STILL_HELD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// How often threads that wait have looked at the clock.
+static LOOKS: AtomicU32 = AtomicU32::new(0);
 
 // SAFETY: CPU-MASK, as `StdCpu`.
 unsafe impl Cpu for Watched {
@@ -41,6 +53,18 @@ unsafe impl Cpu for Watched {
         unsafe { StdCpu::preempt_enable() }
     }
 
+    fn pause() {
+        // No further: each thread has a clock of its own, and whoever comes next must not look as if
+        // it had held the lock since long ago.
+        CLOCK.set((CLOCK.get() + STEP.get()).min(Self::HOLD_LIMIT + 1));
+        LOOKS.fetch_add(1, Relaxed);
+        StdCpu::pause();
+    }
+
+    fn core_number() -> Option<usize> {
+        StdCpu::core_number()
+    }
+
     fn with_held<R>(f: impl FnOnce(&check::Held) -> R) -> Option<R> {
         StdCpu::with_held(f)
     }
@@ -56,6 +80,10 @@ unsafe impl Cpu for Watched {
     const HOLD_LIMIT: u64 = 1000;
 
     fn lock_report(report: &Report<'_>) {
+        if let Report::StillHeld { .. } = report {
+            STILL_HELD.lock().unwrap().push(report.to_string());
+            return;
+        }
         REPORTS.with_borrow_mut(|reports| reports.push(report.to_string()));
     }
 }
@@ -286,6 +314,147 @@ fn a_long_hold_is_reported_when_it_ends() {
             "{report}"
         );
     });
+}
+
+/// What has been reported of a lock of this name while it was held.
+fn still_held(name: &str) -> Vec<String> {
+    let reports = STILL_HELD.lock().unwrap();
+    let mine = reports.iter().filter(|report| report.contains(name));
+    mine.cloned().collect()
+}
+
+/// Until those who wait have looked at the clock some more.
+fn some_looks() {
+    let before = LOOKS.load(Relaxed);
+    while LOOKS.load(Relaxed) < before + 20 {
+        thread::yield_now();
+    }
+}
+
+/// Holds a lock by `hold` while two others want it by `want`, until that is reported; twice.
+#[track_caller]
+fn held_and_wanted<G>(
+    name: &str,
+    hold: impl Fn(&mut TaskCx) -> (G, u32),
+    want: impl Fn(&mut TaskCx) -> u32 + Sync,
+) {
+    task(|cx| {
+        for turn in 1..=2 {
+            thread::scope(|scope| {
+                let (guard, taken) = hold(&mut *cx);
+                let other = || {
+                    CLOCK.set(1);
+                    task(&want)
+                };
+                let others = [(); 2].map(|()| scope.spawn(other));
+                while still_held(name).len() < turn {
+                    thread::yield_now();
+                }
+                // Once for each hold.
+                some_looks();
+                let reports = still_held(name);
+                assert_eq!(reports.len(), turn, "{reports:?}");
+                drop(guard);
+                let [wanted, _] = others.map(|other| other.join().unwrap());
+                let report = reports.last().unwrap();
+                assert_names(report, &[taken, wanted]);
+                let core = StdCpu::core_number().unwrap();
+                assert!(report.contains(&format!("on core {core}, has")), "{report}");
+                assert!(report.contains("ns and still is"), "{report}");
+            });
+        }
+        assert_eq!(still_held(name).len(), 2, "what ended is not reported");
+    });
+}
+
+#[test]
+fn a_hold_that_does_not_end_is_reported_by_who_waits() {
+    let lock = Lock::new(()).named("ticket, stuck");
+    held_and_wanted(
+        "ticket, stuck",
+        // SAFETY: CX-ATOMIC: given back before the thread does anything else.
+        |_| (lock.lock(unsafe { TaskAtomic::assume() }), line!()),
+        |cx| {
+            drop(lock.lock(cx));
+            line!() - 1
+        },
+    );
+}
+
+#[test]
+fn so_is_that_of_a_queued_lock() {
+    let lock = SpinLock::<(), IrqOff<Watched>, QueuedLock>::new(()).named("queued, stuck");
+    held_and_wanted(
+        "queued, stuck",
+        // SAFETY: CX-ATOMIC: as above.
+        |_| (lock.lock(unsafe { Atomic::assume() }), line!()),
+        |cx| {
+            drop(lock.lock(cx));
+            line!() - 1
+        },
+    );
+}
+
+#[test]
+fn so_are_those_of_writers_and_readers() {
+    let lock = RwSpinLock::<_, PreemptOff<Watched>>::new(()).named("rw, stuck");
+    type Writer<'a> = WriteGuard<'a, (), PreemptOff<Watched>>;
+    held_and_wanted::<Writer<'_>>(
+        "rw, stuck",
+        // SAFETY: CX-ATOMIC: as above.
+        |_| (lock.write(unsafe { TaskAtomic::assume() }), line!()),
+        |cx| {
+            drop(lock.read(cx));
+            line!() - 1
+        },
+    );
+    let lock = RwSpinLock::<_, PreemptOff<Watched>>::new(()).named("rw, read");
+    held_and_wanted(
+        "rw, read",
+        // SAFETY: CX-ATOMIC: as above.
+        |_| (lock.read(unsafe { TaskAtomic::assume() }), line!()),
+        |cx| {
+            drop(lock.write(cx));
+            line!() - 1
+        },
+    );
+}
+
+#[test]
+fn a_hold_within_the_limit_is_not() {
+    let lock = Lock::new(()).named("at the limit");
+    task(|cx| {
+        thread::scope(|scope| {
+            let guard = lock.lock(&mut *cx);
+            scope.spawn(|| {
+                CLOCK.set(Watched::HOLD_LIMIT);
+                STEP.set(0);
+                task(|cx| drop(lock.lock(cx)));
+            });
+            some_looks();
+            drop(guard);
+        });
+    });
+    assert_eq!(still_held("at the limit"), [""; 0]);
+}
+
+/// The clock of the one who waits is behind: that is no hold of many years.
+#[test]
+fn clocks_may_differ() {
+    let lock = Lock::new(()).named("later");
+    task(|cx| {
+        CLOCK.set(50);
+        thread::scope(|scope| {
+            let guard = lock.lock(&mut *cx);
+            scope.spawn(|| {
+                STEP.set(0);
+                task(|cx| drop(lock.lock(cx)));
+            });
+            some_looks();
+            drop(guard);
+        });
+    });
+    assert_eq!(still_held("later"), [""; 0]);
 }
 
 #[test]

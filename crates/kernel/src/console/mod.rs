@@ -8,7 +8,7 @@ mod output;
 pub use input::{Stats, read, read_deadline, stats};
 pub use output::flush;
 
-pub(crate) use output::{panic_mode, write_args};
+pub(crate) use output::{panic_mode, print_past_locks, write_args};
 
 use crate::platform::{self, Uart};
 use crate::sync::IrqCx;

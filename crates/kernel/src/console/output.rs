@@ -62,6 +62,35 @@ pub(crate) fn write_args(args: fmt::Arguments<'_>) {
     put_all(&piece.bytes);
 }
 
+/// Prints to the port without waiting for a lock: for a report about one. If somebody else prints
+/// meanwhile, what both print may be mixed.
+pub(crate) fn print_past_locks(args: fmt::Arguments<'_>) {
+    struct Port(&'static dyn Uart);
+    impl Write for Port {
+        fn write_str(&mut self, s: &str) -> fmt::Result {
+            for byte in s.bytes() {
+                if byte == b'\n' {
+                    self.0.put(b'\r');
+                }
+                self.0.put(byte);
+            }
+            Ok(())
+        }
+    }
+    let Some(platform) = platform::try_get() else {
+        return;
+    };
+    // SAFETY: CX-ATOMIC: nothing sleeps while the ring is held.
+    let mut waiting = WAITING.try_lock(unsafe { Atomic::assume() });
+    if let Some(waiting) = &mut waiting {
+        while let Some(byte) = waiting.pop_front() {
+            platform.uart().put(byte);
+        }
+    }
+    // A `Display` that fails prints what it had; there is nobody to tell.
+    let _ = Port(platform.uart()).write_fmt(args);
+}
+
 /// Prints bytes, with line ends as a terminal wants them.
 pub(super) fn write(bytes: &[u8]) {
     let mut piece = Piece {

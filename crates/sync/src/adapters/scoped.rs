@@ -33,8 +33,8 @@ impl<C: Cpu, R: RawLock> ScopedIrqOff<C, R> {
     ///
     /// # Safety
     ///
-    /// Invariant **SCOPED-CALLERS**: no closure that runs under it sleeps, or drops a guard of
-    /// this crate that is older than the call.
+    /// Invariant **SCOPED-CALLERS**: whoever runs under it neither sleeps nor uses a context or a
+    /// guard of this crate that is from outside of it.
     #[cfg_attr(feature = "classes", track_caller)]
     pub const unsafe fn new() -> Self {
         Self {

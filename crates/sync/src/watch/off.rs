@@ -5,6 +5,9 @@ use crate::check;
 use crate::class::Id;
 use crate::cpu::Cpu;
 
+/// What the lock words wait by: the host itself.
+pub(crate) type Waiting<C> = C;
+
 /// A lock's part in it: nothing.
 pub(crate) struct Watch;
 

@@ -7,30 +7,23 @@ use crate::cpu::Cpu;
 use crate::order::{self, Report};
 use crate::stats;
 use core::panic::Location;
+use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::Relaxed;
-use core::sync::atomic::{AtomicU32, AtomicUsize};
+
+mod hold;
+mod patience;
+
+use hold::Hold;
+pub(crate) use hold::Since;
+use patience::waiting;
+pub(crate) use patience::{Wait, Waiting};
 
 /// A lock's part in it.
 pub(crate) struct Watch {
     class: Class,
     /// The class's number and one; 0 until the lock is first taken.
     number: AtomicU32,
-    /// When it was taken last, as [`Since`].
-    since: AtomicUsize,
-}
-
-/// When a lock was taken: the low bits of the time in ns, which tell 4 s on a 32-bit machine.
-#[derive(Clone, Copy)]
-pub(crate) struct Since(usize);
-
-impl Since {
-    fn now<C: Cpu>() -> Self {
-        Self(C::timestamp() as usize)
-    }
-
-    fn elapsed<C: Cpu>(self) -> usize {
-        (C::timestamp() as usize).wrapping_sub(self.0)
-    }
+    hold: Hold,
 }
 
 /// The end of a hold, and whether it was too long.
@@ -52,7 +45,7 @@ impl Watch {
                 site: Location::caller(),
             },
             number: AtomicU32::new(0),
-            since: AtomicUsize::new(0),
+            hold: Hold::new(),
         }
     }
 
@@ -92,13 +85,13 @@ impl Watch {
             }
             None => {
                 let wanted = Since::now::<C>();
-                let held = acquire();
+                let held = waiting::<C, _>(self, class, Location::caller(), acquire);
                 stats::taken_after(class, wanted.elapsed::<C>());
                 held
             }
         };
         check::took::<C>(word, class);
-        (held, self.begin::<C>())
+        (held, self.hold.begins::<C>(Location::caller()))
     }
 
     /// The lock was taken without waiting.
@@ -109,18 +102,12 @@ impl Watch {
         order::takes_without_waiting::<C>(class, Location::caller());
         stats::taken(class);
         check::took::<C>(word, class);
-        self.begin::<C>()
-    }
-
-    fn begin<C: Cpu>(&self) -> Since {
-        let since = Since::now::<C>();
-        self.since.store(since.0, Relaxed);
-        since
+        self.hold.begins::<C>(Location::caller())
     }
 
     /// When the present holder took it, if it has the lock alone.
     pub(crate) fn since(&self) -> Since {
-        Since(self.since.load(Relaxed))
+        self.hold.since()
     }
 
     /// The lock is about to be given back.
@@ -128,6 +115,7 @@ impl Watch {
     pub(crate) fn gives_back<C: Cpu>(&self, word: *const (), since: Since) -> End {
         let class = self.id::<C>();
         let ns = since.elapsed::<C>();
+        self.hold.ends(since);
         let taken_at = check::gives_back::<C>(word);
         stats::held(class, ns);
         let too_long = order::ON && ns as u64 > C::HOLD_LIMIT;
