@@ -180,9 +180,9 @@ pub(crate) fn yield_now() {
     unsafe { arch::irq::restore(state) }
 }
 
-/// Ends the calling thread.
+/// Ends the calling thread. Interrupts are masked.
 pub(crate) fn leave_for_ever() -> ! {
-    let _ = arch::irq::save();
+    debug_assert!(arch::irq::masked());
     reschedule(Why::Exit);
     unreachable!("a thread that has ended was switched to");
 }

@@ -169,8 +169,10 @@ extern "C" fn first(came_from: usize, thread: usize) -> ! {
 /// Ends the calling thread. What its frames own is not dropped: return from the thread's function
 /// where that matters. Whoever joins it goes on.
 pub fn exit(_cx: &mut TaskCx) -> ! {
-    let thread = super::current();
-    thread.life.store(EXITING, Ordering::Relaxed);
+    // Masked first: preempted after the store, the thread would be taken for one that has left its
+    // stack while it still waits for its turn on a run queue.
+    let _ = irq::save();
+    super::current().life.store(EXITING, Ordering::Relaxed);
     run_queue::leave_for_ever()
 }
 
