@@ -1,7 +1,8 @@
 //! Giving the core to another thread: the one place that switches, and the reasons for it.
 
 use super::sleep_check::check_may_sleep;
-use super::{Locked, NOTIFIED, PARKED, RUNNING, thread_of};
+use super::wake::make_runnable;
+use super::{ENDS, Locked, NOTIFIED, PARKED, RUNNING, STAYS, thread_of};
 use crate::cpu::{self, Counts};
 use crate::sync::TaskCx;
 use crate::thread::{self, Thread};
@@ -9,7 +10,7 @@ use crate::wait::Instant;
 use crate::{irq, time};
 use core::sync::atomic::Ordering;
 use layercake_arch_arm64 as arch;
-use layercake_sched::PutPrev;
+use layercake_sched::{Enqueue, PutPrev};
 
 /// Why a core looks for another thread.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -130,12 +131,28 @@ fn call_idle(among: u64) {
 pub(crate) unsafe fn finish_switch(came_from: usize) {
     // SAFETY: THREAD-STABLE, SWITCH: the address of the thread that was left.
     let prev = unsafe { &*(came_from as *const Thread) };
-    // Asked under the lock: once it is open, the thread may run, and end, on another core.
-    let ended = prev.is_exiting();
     // The lock that the thread that was left took, on this core.
-    drop(Locked { core: cpu::this() });
-    if ended {
+    let locked = Locked { core: cpu::this() };
+    // Asked under the lock: once it is open, the thread may run, and end, on another core.
+    let leaving = prev.leaving.load(Ordering::Relaxed);
+    if leaving != STAYS {
+        return after_leaving(prev, leaving, locked);
+    }
+    drop(locked);
+}
+
+/// What is due for a thread that is off its stack, besides letting go of it.
+#[cold]
+fn after_leaving(prev: &'static Thread, leaving: u8, locked: Locked) {
+    // One that was to move and parked instead is placed when it is woken, which is from when the
+    // lock is open.
+    let parked = prev.permit.load(Ordering::Relaxed) == PARKED;
+    prev.leaving.store(STAYS, Ordering::Relaxed);
+    drop(locked);
+    if leaving == ENDS {
         thread::after_end_of(prev);
+    } else if !parked {
+        make_runnable(prev, Enqueue::Migrate);
     }
 }
 

@@ -37,16 +37,14 @@ pub(crate) fn start(thread: &'static Thread) {
 }
 
 /// Puts a thread that is on no run queue on one, and sees to it that it runs as soon as it should.
-fn make_runnable(thread: &'static Thread, how: Enqueue) {
+pub(super) fn make_runnable(thread: &'static Thread, how: Enqueue) {
     let state = arch::irq::save();
     let home = thread.core.load(Ordering::Relaxed);
-    let target = place(thread, home, how);
     let mut locked = Locked::take(cpu::core(home));
-    // The lock is ours, so the thread is off its stack.
+    // The lock is ours, so the thread is off its stack, and its affinity stays as it is.
+    let mut target = place(thread, home, how);
     if target != home {
-        drop(locked);
-        thread.core.store(target, Ordering::Relaxed);
-        locked = Locked::take(cpu::core(target));
+        (locked, target) = go_elsewhere(thread, locked, target, how);
     }
     let now = time::now_ns();
     let queue = locked.queue();
@@ -76,6 +74,29 @@ fn make_runnable(thread: &'static Thread, how: Enqueue) {
         && !in_handler()
     {
         preempt();
+    }
+}
+
+/// Takes `thread`, on no run queue, from the core whose lock is held to core `target`, or to another
+/// if its affinity changes meanwhile. Returns with the lock of that one.
+#[inline]
+fn go_elsewhere(
+    thread: &'static Thread,
+    mut locked: Locked,
+    mut target: usize,
+    how: Enqueue,
+) -> (Locked, usize) {
+    if how != Enqueue::New {
+        Counts::add(&thread.migrations);
+    }
+    loop {
+        thread.core.store(target, Ordering::Relaxed);
+        drop(locked);
+        locked = Locked::take(cpu::core(target));
+        if thread.allowed().contains(target) {
+            return (locked, target);
+        }
+        target = place(thread, target, how);
     }
 }
 
