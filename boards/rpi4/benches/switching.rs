@@ -24,7 +24,7 @@ pub fn cooperative(cx: &mut TaskCx, _: u32) {
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join(cx));
+    threads.into_iter().for_each(|thread| _ = thread.join(cx));
 }
 
 /// How many threads there are, each one level above the one before.

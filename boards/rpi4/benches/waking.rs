@@ -33,7 +33,7 @@ pub fn ping_pong(cx: &mut TaskCx, _: u32) {
             others.raise();
         })
     });
-    threads.into_iter().for_each(|thread| thread.join(cx));
+    threads.into_iter().for_each(|thread| _ = thread.join(cx));
 }
 
 /// Wake a higher thread, which runs and blocks again; back.

@@ -150,7 +150,7 @@ fn both_read_the_old(cx: &mut TaskCx, fenced: bool) -> usize {
             }
         })
     });
-    threads.into_iter().for_each(|thread| thread.join(cx));
+    threads.into_iter().for_each(|thread| _ = thread.join(cx));
     let read = |me: usize, trial: usize| READ[me][trial].load(Ordering::Relaxed);
     (0..TRIALS)
         .filter(|trial| read(0, *trial) <= *trial && read(1, *trial) <= *trial)

@@ -145,7 +145,7 @@ fn measure(
     let threads: Vec<_> = (0..cores)
         .map(|core| spawn_on(core, Priority::default(), move |cx| body(core, cx)))
         .collect();
-    threads.into_iter().for_each(|thread| thread.join(cx));
+    threads.into_iter().for_each(|thread| _ = thread.join(cx));
     let took = || {
         TOOK[..cores]
             .iter()

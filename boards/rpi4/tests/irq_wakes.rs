@@ -110,11 +110,11 @@ fn storm(cx: &mut TaskCx, each: u64, seconds: u64) {
             })
         })
         .collect();
-    senders.into_iter().for_each(|thread| thread.join(cx));
+    senders.into_iter().for_each(|thread| _ = thread.join(cx));
     for site in &SITES {
         site.came.store(END, Ordering::Release);
         site.queue.wake_one();
     }
-    waiters.into_iter().for_each(|thread| thread.join(cx));
+    waiters.into_iter().for_each(|thread| _ = thread.join(cx));
     kprintln!("{} wakes from interrupts", SENT.load(Ordering::Relaxed));
 }

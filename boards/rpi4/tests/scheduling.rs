@@ -64,7 +64,7 @@ fn alternate(cx: &mut TaskCx, priority: Priority) {
             }
         })
     });
-    threads.into_iter().for_each(|thread| thread.join(cx));
+    threads.into_iter().for_each(|thread| _ = thread.join(cx));
 }
 
 fn equal_threads_take_turns(cx: &mut TaskCx) {
@@ -141,7 +141,7 @@ fn a_yield_lets_an_equal_run(cx: &mut TaskCx) {
                 })
             })
             .collect();
-        threads.into_iter().for_each(|thread| thread.join(cx));
+        threads.into_iter().for_each(|thread| _ = thread.join(cx));
         let order = ORDER.load(Ordering::Relaxed);
         assert!(order.is_multiple_of(10) || order > 111_111, "{order}");
         for me in 1..=3_u64 {
@@ -288,7 +288,7 @@ fn affinity_is_kept(cx: &mut TaskCx) {
             thread.expect("a thread")
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join(cx));
+    threads.into_iter().for_each(|thread| _ = thread.join(cx));
     let spread = SEEN
         .iter()
         .filter(|s| s.load(Ordering::Relaxed).count_ones() > 1);

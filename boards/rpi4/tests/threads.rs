@@ -72,7 +72,8 @@ fn a_return_is_an_exit(cx: &mut TaskCx) {
     for leaves in [false, true] {
         let thread = thread::spawn("ends", Priority::default(), move |cx| {
             if leaves {
-                thread::exit(cx);
+                // SAFETY: EXIT: its frames own nothing.
+                unsafe { thread::exit(cx) };
             }
             AFTER.store(leaves, Ordering::Relaxed);
         });
@@ -154,6 +155,10 @@ fn what_a_closure_owns_is_dropped(cx: &mut TaskCx) {
 fn ten_thousand_leave_nothing(cx: &mut TaskCx) {
     static RAN: AtomicU64 = AtomicU64::new(0);
     static HIGHEST: AtomicU32 = AtomicU32::new(0);
+    /// Between two of these all threads end. So at most a quarter as many live at once: on a busy
+    /// machine a core can stand still for a while with the detached ones that were put there.
+    const PAUSE: u64 = 64;
+    let living = usage().threads;
     let run = |cx: &mut TaskCx, n: u64| {
         let thread = thread::spawn("one of many", Priority::default(), |_| {
             RAN.fetch_add(1, Ordering::Relaxed);
@@ -165,23 +170,25 @@ fn ten_thousand_leave_nothing(cx: &mut TaskCx) {
         } else {
             thread.join(cx);
         }
+        if n.is_multiple_of(PAUSE) {
+            // A thread that has run may not have ended yet.
+            wait_for(cx, "the threads are gone", || usage().threads == living);
+        }
     };
-    for n in 0..100 {
+    for n in 0..=2 * PAUSE {
         run(cx, n);
     }
-    wait_for(cx, "they run", || RAN.load(Ordering::Relaxed) == 100);
     let before = usage();
     let done = Budget::new(10_000, 20).spend(|n| run(cx, n));
-    wait_for(cx, "they run", || RAN.load(Ordering::Relaxed) == 100 + done);
+    wait_for(cx, "the threads are gone", || usage().threads == living);
+    assert_eq!(RAN.load(Ordering::Relaxed), 2 * PAUSE + 1 + done);
     let highest = HIGHEST.load(Ordering::Relaxed);
     kprintln!("  {done} threads, numbers up to {highest}");
-    // Detached threads may end late; then one number more is needed.
-    wait_for(cx, "the threads are gone", || {
-        usage().threads == before.threads
-    });
+    // Numbers keep a thread's memory; a few more than in the beginning may have been needed.
     let grown = usage().heap.saturating_sub(before.heap);
     assert!(grown < 100 * 1024, "the heap has {grown} bytes more in use");
-    assert!(highest < 100, "numbers are not used again");
+    let most = living as u64 + 2 * PAUSE;
+    assert!(u64::from(highest) < most, "numbers are not used again");
 }
 
 fn cores_make_threads_at_the_same_time(cx: &mut TaskCx) {
@@ -236,7 +243,7 @@ fn as_many_as_possible_here(cx: &mut TaskCx, stack: usize) -> (SpawnError, usize
     let count = made.len();
     OPEN.store(true, Ordering::Relaxed);
     GATE.wake_all();
-    made.into_iter().for_each(|thread| thread.join(cx));
+    made.into_iter().for_each(|thread| _ = thread.join(cx));
     (why, count)
 }
 

@@ -151,7 +151,7 @@ fn run(cx: &mut TaskCx, passes: u64, seconds: u64) {
     // All tokens are still there: stop one passing and count.
     END.store(true, Ordering::Relaxed);
     SEATS.iter().for_each(unpark);
-    threads.into_iter().for_each(|thread| thread.join(cx));
+    threads.into_iter().for_each(|thread| _ = thread.join(cx));
     let left: u64 = SEATS
         .iter()
         .map(|seat| seat.tokens.load(Ordering::Relaxed))

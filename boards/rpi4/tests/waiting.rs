@@ -126,7 +126,7 @@ fn wake_one_is_first_in_first_out(cx: &mut TaskCx) {
         assert_eq!(woken, (0..count).collect::<Vec<_>>());
     }
     assert!(!ROW.queue.wake_one());
-    threads.into_iter().for_each(|thread| thread.join(cx));
+    threads.into_iter().for_each(|thread| _ = thread.join(cx));
 }
 
 fn wake_n_wakes_n(cx: &mut TaskCx) {
@@ -138,7 +138,7 @@ fn wake_n_wakes_n(cx: &mut TaskCx) {
     assert_eq!(woken, [0, 1, 2, 3]);
     assert_eq!(ROW.queue.waiters(), 2);
     assert_eq!(ROW.queue.wake_n(100), 2);
-    threads.into_iter().for_each(|thread| thread.join(cx));
+    threads.into_iter().for_each(|thread| _ = thread.join(cx));
 }
 
 fn wake_all_wakes_all_that_are_there(cx: &mut TaskCx) {
@@ -148,7 +148,7 @@ fn wake_all_wakes_all_that_are_there(cx: &mut TaskCx) {
     assert_eq!(ROW.queue.wake_all(), 40);
     assert_eq!(ROW.woken(cx, 40).len(), 40);
     assert_eq!(ROW.queue.waiters(), 0);
-    threads.into_iter().for_each(|thread| thread.join(cx));
+    threads.into_iter().for_each(|thread| _ = thread.join(cx));
 }
 
 fn shared_waiters_use_up_no_wake(cx: &mut TaskCx) {
@@ -163,7 +163,7 @@ fn shared_waiters_use_up_no_wake(cx: &mut TaskCx) {
     MIXED.woken(cx, 4);
     assert_eq!(MIXED.queue.waiters(), 1);
     assert!(MIXED.queue.wake_one());
-    threads.into_iter().for_each(|thread| thread.join(cx));
+    threads.into_iter().for_each(|thread| _ = thread.join(cx));
 }
 
 fn a_deadline_ends_the_wait(cx: &mut TaskCx) {
@@ -364,6 +364,6 @@ fn producers_and_consumers_lose_nothing(cx: &mut TaskCx) {
     });
     STORE.lock(cx.atomic()).1 = true;
     QUEUE.wake_all();
-    consumers.into_iter().for_each(|thread| thread.join(cx));
+    consumers.into_iter().for_each(|thread| _ = thread.join(cx));
     assert_eq!(QUEUE.waiters(), 0);
 }

@@ -1,7 +1,7 @@
 //! From the first line of Rust to the first thread, on the first core and on the others.
 
 use crate::sync::TaskCx;
-use crate::thread::{self, Priority};
+use crate::thread;
 use crate::time;
 use crate::{
     config, console, cpu, irq, kprintln, logger, memory, platform, run_queue, system_work,
@@ -72,7 +72,7 @@ pub unsafe fn start(
     if let Err(why) = system_work::init() {
         panic!("the system's workers could not be started: {why}");
     }
-    match thread::spawn("main", Priority::default(), main) {
+    match thread::Builder::new("main").essential().spawn(main) {
         Ok(handle) => handle.detach(),
         Err(why) => panic!("the first thread could not be started: {why}"),
     }

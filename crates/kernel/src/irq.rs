@@ -12,6 +12,8 @@ use layercake_arch_arm64::exception::IrqFrame;
 pub(crate) const SGI_RESCHEDULE: u32 = 0;
 /// The software interrupt that stops a core for good.
 pub(crate) const SGI_STOP: u32 = 1;
+/// The software interrupt that asks a core to let go of a thread that may not run there.
+pub(crate) const SGI_MOVE: u32 = 2;
 /// Software interrupts from here to 15 are free for [`register`].
 pub const SGI_FREE: u32 = 8;
 
@@ -88,6 +90,9 @@ pub(crate) fn init_core() {
     HANDLERS[counter::PPI as usize].store(on_timer as Handler as *mut (), Ordering::Relaxed);
     platform.enable(IrqId(SGI_RESCHEDULE));
     platform.enable(IrqId(SGI_STOP));
+    let move_on: Handler = run_queue::on_move_sgi;
+    HANDLERS[SGI_MOVE as usize].store(move_on as *mut (), Ordering::Release);
+    platform.enable(IrqId(SGI_MOVE));
     time::init_core();
 }
 

@@ -10,6 +10,7 @@ pub mod console;
 pub mod cpu;
 mod fault;
 mod host;
+pub mod inherit;
 pub mod irq;
 pub mod logger;
 pub mod memory;

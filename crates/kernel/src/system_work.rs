@@ -85,7 +85,7 @@ impl System {
                 1 => write!(name, "worker/{}", self.queue.name()),
                 _ => write!(name, "worker/{}/{n}", self.queue.name()),
             };
-            let mut builder = Builder::new(&name).priority(self.priority);
+            let mut builder = Builder::new(&name).priority(self.priority).essential();
             if let Some(core) = self.core {
                 builder = builder.affinity(CpuSet::one(core));
             }
@@ -164,7 +164,7 @@ pub(crate) fn init() -> Result<(), SpawnError> {
     for system in SYSTEMS.iter().filter(|system| system.is_served()) {
         system.start()?;
     }
-    let keeper = Builder::new("delays").priority(KEEPER);
+    let keeper = Builder::new("delays").priority(KEEPER).essential();
     keeper.spawn(|cx| DELAYS.run(cx))?.detach();
     watchdog::init()
 }

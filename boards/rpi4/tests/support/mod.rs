@@ -231,7 +231,7 @@ pub fn in_parallel(
         .flat_map(|core| core::iter::repeat_n(core, each))
         .map(|core| spawn_on(core, Priority::default(), move |cx| body(core, cx)))
         .collect();
-    threads.into_iter().for_each(|thread| thread.join(cx));
+    threads.into_iter().for_each(|thread| _ = thread.join(cx));
 }
 
 /// How often something is done: a number of times, or fewer if that takes too long because the

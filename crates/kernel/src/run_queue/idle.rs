@@ -2,8 +2,9 @@
 
 use super::place::Spare;
 use super::switch::make_way;
+use super::wake::make_runnable;
 use super::{Locked, thread_of};
-use crate::cpu::{self, Core};
+use crate::cpu::{self, Core, Counts};
 use crate::{thread, time};
 use core::sync::atomic::Ordering;
 use layercake_arch_arm64 as arch;
@@ -35,16 +36,22 @@ fn pull(core: &'static Core) -> bool {
         return false;
     };
     let now = time::now_ns();
-    let pulled = Locked::take(cpu::core(from))
-        .queue()
-        .pull(CpuSet::one(core.id()), now);
-    let Some(pulled) = pulled else {
+    let mut locked = Locked::take(cpu::core(from));
+    let Some(pulled) = locked.queue().pull(CpuSet::one(core.id()), now) else {
         return false;
     };
-    thread_of(&pulled).core.store(core.id(), Ordering::Relaxed);
-    Locked::take(core)
-        .queue()
-        .enqueue(pulled, now, Enqueue::Migrate);
+    let thread = thread_of(&pulled);
+    thread.core.store(core.id(), Ordering::Relaxed);
+    drop(locked);
+    let mut locked = Locked::take(core);
+    if !thread.allowed().contains(core.id()) {
+        // Changed while it was on no queue.
+        drop(locked);
+        make_runnable(thread, Enqueue::Migrate);
+        return false;
+    }
+    Counts::add(&thread.migrations);
+    locked.queue().enqueue(pulled, now, Enqueue::Migrate);
     true
 }
 

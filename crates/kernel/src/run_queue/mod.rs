@@ -14,6 +14,13 @@
 //! [`finish_switch`]. Whoever makes a thread runnable takes the lock of the core that it ran on
 //! last before it puts it anywhere, and so waits for just that.
 //!
+//! # Who may touch a thread's entity
+//!
+//! Whoever holds the lock of the core that `thread.core` names; that is written under the lock of
+//! the core that it named before. A thread that is between two queues (woken and not yet queued,
+//! pulled, moving) is on none: a change then changes its entity alone, and whoever puts it on a
+//! queue looks at its affinity under the lock of that queue's core.
+//!
 //! # No wake is late
 //!
 //! A thread made runnable on this core, and more urgent: `need_resched`, looked at when interrupts
@@ -21,6 +28,7 @@
 //! interrupts are masked on this core outside of a handler, neither place would be passed when they
 //! are unmasked; so the core sends the software interrupt to itself, and it waits until then.
 
+mod change;
 mod idle;
 mod look;
 mod place;
@@ -28,6 +36,7 @@ mod sleep_check;
 mod switch;
 mod wake;
 
+pub(crate) use change::{on_move_sgi, set_affinity, set_priority};
 pub(crate) use idle::idle_loop;
 pub(crate) use look::look_at;
 pub(crate) use sleep_check::may_sleep;
@@ -36,7 +45,7 @@ pub(crate) use switch::{
 };
 pub(crate) use wake::{on_reschedule_sgi, on_timer, start, unpark};
 
-use crate::cpu::Core;
+use crate::cpu::{self, Core};
 use crate::thread::{self, Thread};
 use crate::time;
 use core::sync::atomic::Ordering;
@@ -49,6 +58,13 @@ pub(crate) const RUNNING: u8 = 0;
 pub(crate) const NOTIFIED: u8 = 1;
 /// `permit`: on no run queue; whoever unparks it puts it on one.
 pub(crate) const PARKED: u8 = 2;
+
+/// `leaving`: nothing is due when it is off its stack.
+pub(crate) const STAYS: u8 = 0;
+/// `leaving`: it has ended.
+pub(crate) const ENDS: u8 = 1;
+/// `leaving`: it is on no run queue, and goes on on another core.
+pub(crate) const MOVES: u8 = 2;
 
 /// A core's run queue with its raw lock held; the mask is the caller's business.
 struct Locked {
@@ -65,6 +81,19 @@ impl Locked {
         // `finish_switch` after a switch.
         unsafe { core.run_queue.force_lock() };
         Self { core }
+    }
+
+    /// Takes the lock of the core that `thread` is on. That is its core as long as this lives:
+    /// `core` changes only under the lock of the core that it names.
+    #[track_caller]
+    fn take_of(thread: &Thread) -> Self {
+        loop {
+            let id = thread.core.load(Ordering::Relaxed);
+            let locked = Self::take(cpu::core(id));
+            if thread.core.load(Ordering::Relaxed) == id {
+                return locked;
+            }
+        }
     }
 
     #[inline(always)]

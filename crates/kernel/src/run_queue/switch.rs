@@ -1,7 +1,8 @@
 //! Giving the core to another thread: the one place that switches, and the reasons for it.
 
 use super::sleep_check::check_may_sleep;
-use super::{Locked, NOTIFIED, PARKED, RUNNING, thread_of};
+use super::wake::make_runnable;
+use super::{ENDS, Locked, NOTIFIED, PARKED, RUNNING, STAYS, thread_of};
 use crate::cpu::{self, Core, Counts};
 use crate::sync::TaskCx;
 use crate::thread::{self, Thread};
@@ -9,6 +10,7 @@ use crate::wait::Instant;
 use crate::{irq, time};
 use core::sync::atomic::Ordering;
 use layercake_arch_arm64 as arch;
+use layercake_sched::Enqueue;
 
 /// Why a core looks for another thread.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,6 +51,14 @@ fn switch_from(core: &'static Core, prev: &'static Thread, mut locked: Locked, w
     let now = time::rough_now_ns();
     let queue = locked.queue();
     let from_idle = core::ptr::eq(prev, &core.idle);
+    // One that is to move, and so is on no queue, is preempted at the next chance. It cannot come to
+    // yield or park before.
+    let leaves = match why {
+        Why::Preempted => prev.leaving.load(Ordering::Relaxed) != STAYS,
+        Why::Yielded | Why::Park => false,
+        Why::Exit => true,
+    };
+    debug_assert_eq!(leaves, prev.leaving.load(Ordering::Relaxed) != STAYS);
     let picked = match why {
         Why::Yielded => match queue.yield_current(now) {
             None => return,
@@ -66,7 +76,7 @@ fn switch_from(core: &'static Core, prev: &'static Thread, mut locked: Locked, w
         return;
     }
     Counts::add(&core.counts.switches);
-    if why == Why::Preempted && !from_idle {
+    if why == Why::Preempted && !from_idle && !leaves {
         offer(prev);
     }
     if to_idle {
@@ -85,7 +95,7 @@ fn switch_from(core: &'static Core, prev: &'static Thread, mut locked: Locked, w
             call_idle(u64::MAX);
         }
     }
-    let stays = why == Why::Yielded || why == Why::Preempted && !from_idle;
+    let stays = why == Why::Yielded || why == Why::Preempted && !from_idle && !leaves;
     if !stays && !to_idle {
         locked.count(-1);
     }
@@ -94,20 +104,16 @@ fn switch_from(core: &'static Core, prev: &'static Thread, mut locked: Locked, w
     locked.hand_over();
     // SAFETY: SWITCH, CURRENT: `next` is off its stack (it was on a run queue, see the head of this
     // file, or is this core's idle thread), interrupts are masked, and `prev` is kept for ever.
-    let ended = unsafe {
+    let left = unsafe {
         arch::core_block::set_current((&raw const *next).cast());
         arch::switch::switch(
             prev.saved_sp.as_ptr(),
             next.saved_sp.get(),
-            if why == Why::Exit {
-                &raw const *prev as usize
-            } else {
-                0
-            },
+            if leaves { &raw const *prev as usize } else { 0 },
         )
     };
     // SAFETY: SWITCH: what `switch` carried.
-    unsafe { finish_switch(ended) }
+    unsafe { finish_switch(left) }
 }
 
 /// Tells an idle core that may run it of a thread that has to wait here: that core pulls it.
@@ -125,21 +131,41 @@ fn call_idle(among: u64) {
     }
 }
 
-/// The first thing after a switch: lets go of the run queue, and of the thread that was left if
-/// it has ended.
+/// The first thing after a switch: lets go of the run queue, and sees to the thread that was
+/// left if it has ended or moves.
 ///
 /// # Safety
 ///
 /// Invariant **SWITCH**: called once after each switch, with interrupts masked and with what
 /// `switch` returned.
 #[inline]
-pub(crate) unsafe fn finish_switch(ended: usize) {
-    // SAFETY: LOCK-HELD: taken by the thread that was left, on this core.
-    unsafe { cpu::this().run_queue.force_unlock() };
-    if ended != 0 {
+pub(crate) unsafe fn finish_switch(left: usize) {
+    if left == 0 {
+        // SAFETY: LOCK-HELD: taken by the thread that was left, on this core.
+        unsafe { cpu::this().run_queue.force_unlock() };
+    } else {
         core::hint::cold_path();
-        // SAFETY: THREAD-STABLE, SWITCH: the thread that left its stack for ever carried its address.
-        thread::after_end_of(unsafe { &*(ended as *const Thread) });
+        // SAFETY: THREAD-STABLE, SWITCH: the address of the thread that was left.
+        after_leaving(unsafe { &*(left as *const Thread) });
+    }
+}
+
+/// What is due for a thread that is off its stack, besides letting go of it: the lock that it took
+/// on this core is held.
+#[cold]
+fn after_leaving(prev: &'static Thread) {
+    let locked = Locked { core: cpu::this() };
+    // Asked under the lock: once it is open, the thread may run, and end, on another core.
+    let leaving = prev.leaving.load(Ordering::Relaxed);
+    // One that was to move and parked instead is placed when it is woken, which is from when the
+    // lock is open.
+    let parked = prev.permit.load(Ordering::Relaxed) == PARKED;
+    prev.leaving.store(STAYS, Ordering::Relaxed);
+    drop(locked);
+    if leaving == ENDS {
+        thread::after_end_of(prev);
+    } else if !parked {
+        make_runnable(prev, Enqueue::Migrate);
     }
 }
 
@@ -190,9 +216,9 @@ pub(crate) fn yield_now() {
     unsafe { arch::irq::restore(state) }
 }
 
-/// Ends the calling thread.
+/// Ends the calling thread. Interrupts are masked.
 pub(crate) fn leave_for_ever() -> ! {
-    let _ = arch::irq::save();
+    debug_assert!(arch::irq::masked());
     reschedule(Why::Exit);
     unreachable!("a thread that has ended was switched to");
 }

@@ -47,7 +47,7 @@ fn notify(thread: &'static Thread) -> bool {
 fn wake_up(thread: &'static Thread) {
     // Nobody else counts: only who has changed PARKED comes here, once for each park.
     Counts::add(&thread.wakes);
-    make_runnable(thread, Enqueue::Wake);
+    make_runnable_here(thread, Enqueue::Wake);
 }
 
 /// Puts a new thread on a run queue.
@@ -56,18 +56,22 @@ pub(crate) fn start(thread: &'static Thread) {
 }
 
 /// Puts a thread that is on no run queue on one, and sees to it that it runs as soon as it should.
+#[inline(never)]
+pub(super) fn make_runnable(thread: &'static Thread, how: Enqueue) {
+    make_runnable_here(thread, how);
+}
+
+/// [`make_runnable`] as a part of its caller.
 #[inline(always)]
-fn make_runnable(thread: &'static Thread, how: Enqueue) {
+fn make_runnable_here(thread: &'static Thread, how: Enqueue) {
     let state = arch::irq::save();
     let home = thread.core.load(Ordering::Relaxed);
-    let target = place(thread, home, how);
     let mut locked = Locked::take(cpu::core(home));
-    // The lock is ours, so the thread is off its stack.
+    // The lock is ours, so the thread is off its stack, and its affinity stays as it is.
+    let mut target = place(thread, home, how);
     if target != home {
         core::hint::cold_path();
-        drop(locked);
-        thread.core.store(target, Ordering::Relaxed);
-        locked = Locked::take(cpu::core(target));
+        (locked, target) = go_elsewhere(thread, locked, target, how);
     }
     let core = locked.core;
     let queue = locked.queue();
@@ -117,6 +121,29 @@ fn queue_event(mut locked: Locked, core: &Core) -> Option<u64> {
     let event = locked.queue().next_event();
     locked.release();
     event.filter(|event| *event < core.programmed.load(Ordering::Relaxed))
+}
+
+/// Takes `thread`, on no run queue, from the core whose lock is held to core `target`, or to another
+/// if its affinity changes meanwhile. Returns with the lock of that one.
+#[inline]
+fn go_elsewhere(
+    thread: &'static Thread,
+    mut locked: Locked,
+    mut target: usize,
+    how: Enqueue,
+) -> (Locked, usize) {
+    if how != Enqueue::New {
+        Counts::add(&thread.migrations);
+    }
+    loop {
+        thread.core.store(target, Ordering::Relaxed);
+        drop(locked);
+        locked = Locked::take(cpu::core(target));
+        if thread.allowed().contains(target) {
+            return (locked, target);
+        }
+        target = place(thread, target, how);
+    }
 }
 
 /// What the software interrupt asks for: looks at this core's queue again. In the handler.

@@ -14,7 +14,7 @@
 //! What a queue is and who works on it is said in the parent module.
 
 use super::{QUEUES, SYSTEMS, System};
-use crate::thread::{self, Priority, SpawnError, State, spawn};
+use crate::thread::{self, Builder, SpawnError, State};
 use crate::wait::Instant;
 use crate::work::QueueReport;
 use crate::{TaskCx, WaitQueue, time};
@@ -130,7 +130,8 @@ fn tell(system: &System, report: &QueueReport, still: Duration) {
 
 /// Makes the thread.
 pub(super) fn init() -> Result<(), SpawnError> {
-    spawn("watchdog", Priority::fair(19), watch).map(|handle| handle.detach())
+    let watchdog = Builder::new("watchdog").nice(19).essential();
+    watchdog.spawn(watch).map(|handle| handle.detach())
 }
 
 fn watch(cx: &mut TaskCx) {

@@ -1,6 +1,6 @@
 //! What can be seen of the threads from outside.
 
-use super::{ALIVE, EXITING, Name, Priority, Thread, table};
+use super::{ALIVE, CpuSet, DONE, HANDLE, Name, Priority, Thread, table};
 use crate::{cpu, run_queue};
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
@@ -32,12 +32,18 @@ pub struct ThreadInfo {
     pub state: State,
     /// The core that it ran on, now or last.
     pub core: usize,
-    /// How urgent it is.
+    /// How urgent it is; while others wait for what it holds, that may be their priority.
     pub priority: Priority,
+    /// The cores that it may run on.
+    pub affinity: CpuSet,
     /// How long it has run.
     pub run_time: Duration,
     /// How many times it was given a core.
     pub switches: u64,
+    /// How many times it was woken.
+    pub wakes: u64,
+    /// How many times it went to another core.
+    pub migrations: u64,
     /// What it waits on, if it is blocked.
     pub waits_on: Option<&'static str>,
 }
@@ -65,8 +71,8 @@ pub fn look_up(id: u32) -> Option<ThreadInfo> {
 }
 
 fn look_at(thread: &'static Thread) -> Option<ThreadInfo> {
-    let life = thread.life.load(Ordering::Acquire);
-    if life != ALIVE && life != EXITING {
+    let life = thread.life.load(Ordering::Acquire) & !HANDLE;
+    if life != ALIVE && life != DONE {
         return None;
     }
     let core = thread.core.load(Ordering::Relaxed);
@@ -77,7 +83,7 @@ fn look_at(thread: &'static Thread) -> Option<ThreadInfo> {
     let parked = thread.permit.load(Ordering::Relaxed) == run_queue::PARKED;
     let state = match () {
         () if running => State::Running,
-        () if life == EXITING => State::Exiting,
+        () if life == DONE => State::Exiting,
         () if thread.is_idle() => State::Idle,
         () if parked => State::Blocked,
         () => State::Ready,
@@ -91,6 +97,9 @@ fn look_at(thread: &'static Thread) -> Option<ThreadInfo> {
         priority: seen.priority,
         run_time: Duration::from_nanos(seen.run_time),
         switches: seen.switches,
+        affinity: seen.affinity,
+        wakes: thread.wakes.load(Ordering::Relaxed),
+        migrations: thread.migrations.load(Ordering::Relaxed),
         waits_on: if state == State::Blocked {
             thread.blocked_on()
         } else {

@@ -5,25 +5,34 @@
 //! A [`Thread`] is never freed, only reused for another: so a handle that came too late (a wake
 //! for a thread that has gone) reaches some thread, and is a spurious permit at worst.
 
+mod body;
+mod change;
+mod end;
 mod info;
 mod join;
+mod kill;
+mod local;
 mod spawn;
 mod stack;
 mod table;
 
+pub use change::{ChangeError, kill, set_affinity, set_nice, set_priority};
+pub use end::exit;
 pub use info::{State, ThreadInfo, for_each, look_up, snapshot};
-pub use join::JoinHandle;
+pub use join::{Exit, JoinHandle, NoValue};
+pub use kill::{is_killed, sleep, sleep_until, wait_until, with_cancel};
 pub use layercake_sched::{CpuSet, Nice, Priority, Realtime};
-pub use spawn::{Builder, SpawnError, exit, spawn};
+pub use local::{Local, MAX_LOCALS};
+pub use spawn::{Builder, SpawnError, spawn};
 pub use table::MAX_THREADS;
 
-pub(crate) use spawn::{Closure, after_end_of};
+pub(crate) use end::after_end_of;
 pub(crate) use stack::Stack;
-pub(crate) use table::{owner_of_stack, reap};
+pub(crate) use table::owner_of_stack;
 
 use crate::sync::TaskCx;
-use crate::{IrqSpinLock, WaitQueue, run_queue};
-use alloc::boxed::Box;
+use crate::{Host, IrqSpinLock, WaitQueue, run_queue};
+use body::Body;
 use core::cell::{Cell, UnsafeCell};
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use layercake_arch_arm64::core_block;
@@ -55,10 +64,12 @@ pub struct Thread {
     pub(crate) saved_sp: Cell<usize>,
     /// Its number. Set when it is spawned.
     id: AtomicU32,
-    /// FREE, ALIVE, EXITING or GONE.
+    /// FREE, ALIVE, DONE or GONE, and HANDLE: see `end`.
     life: AtomicU8,
-    /// What keeps it from being reused: itself while it lives, and its join handle.
-    owners: AtomicU8,
+    /// How it ended: VALUE and KILLED. Written by the thread itself.
+    ended: AtomicU8,
+    /// What is due once it is off its stack, see `run_queue`: STAYS, ENDS or MOVES.
+    pub(crate) leaving: AtomicU8,
     /// Who waits for its end.
     joiners: WaitQueue,
     /// The deadline of its park.
@@ -67,7 +78,21 @@ pub struct Thread {
     pub(crate) timer_core: AtomicUsize,
     /// How many times it was woken.
     pub(crate) wakes: AtomicU64,
-    /// Name, stack and closure: changed when it is spawned and when it ends.
+    /// How many times it became runnable on another core than it ran on before. Changed by whoever
+    /// makes it runnable.
+    pub(crate) migrations: AtomicU64,
+    /// Its own priority, which it may have inherited a higher one over: see `inherit`.
+    pub(crate) base: AtomicU32,
+    /// Whom it waits for and who waits for it, for `inherit`, and under that file's lock.
+    pub(crate) heir: crate::inherit::Heir,
+    /// What it runs and then returned, see `end` for whose it is.
+    body: Cell<Option<Body>>,
+    /// Its thread-local values. Touched by the thread itself.
+    locals: local::Locals,
+    /// Cancelled when it is killed. Read by the thread itself, else under the lock of `own`.
+    cancel: UnsafeCell<layercake_wait::CancelToken<Host>>,
+    /// Name and stack: changed when it is spawned. Who holds its lock and finds the thread ALIVE
+    /// keeps it from being another's before the lock is free.
     own: IrqSpinLock<Own>,
     /// What it is blocked on: a static string's address and length, 0 for nothing. The length is
     /// written 0 first and last of all, and read before and after the address.
@@ -80,7 +105,8 @@ pub struct Thread {
 struct Own {
     name: Name,
     stack: Option<Stack>,
-    closure: Option<Box<Closure>>,
+    /// Whether it cannot be killed.
+    essential: bool,
 }
 
 /// No core's number.
@@ -90,14 +116,16 @@ pub(crate) const NO_CORE: usize = usize::MAX;
 const FREE: u8 = 0;
 /// `life`: spawned and not yet ended.
 const ALIVE: u8 = 1;
-/// `life`: about to leave its stack for ever.
-const EXITING: u8 = 2;
+/// `life`: its function is over, and it is about to leave its stack for ever.
+const DONE: u8 = 2;
 /// `life`: ended and off its stack.
 const GONE: u8 = 3;
+/// `life`, besides: there is a join handle.
+const HANDLE: u8 = 0x80;
 
 // SAFETY: THREAD-OWN. The entity and `saved_sp` are touched under the lock of the run queue that
-// the thread is on (ENT-LOCK of the policy); the timer under the lock of its queue; everything
-// else is atomic or has a lock.
+// the thread is on (ENT-LOCK of the policy); the timer under the lock of its queue; body, locals and
+// token as their comments say; everything else is atomic or has a lock.
 unsafe impl Sync for Thread {}
 // SAFETY: as above; nothing in it is bound to the core that made it.
 unsafe impl Send for Thread {}
@@ -122,15 +150,22 @@ impl Thread {
             saved_sp: Cell::new(0),
             id: AtomicU32::new(id),
             life: AtomicU8::new(life),
-            owners: AtomicU8::new(1),
+            ended: AtomicU8::new(0),
+            leaving: AtomicU8::new(run_queue::STAYS),
             joiners: WaitQueue::new("join"),
             timer: Timer::new(crate::time::wake_parked),
             timer_core: AtomicUsize::new(NO_CORE),
             wakes: AtomicU64::new(0),
+            migrations: AtomicU64::new(0),
+            base: AtomicU32::new(encode(priority, affinity)),
+            heir: crate::inherit::Heir::new(),
+            body: Cell::new(None),
+            locals: local::Locals::new(),
+            cancel: UnsafeCell::new(layercake_wait::CancelToken::new("kill")),
             own: IrqSpinLock::new(Own {
                 name: Name::new(),
                 stack: None,
-                closure: None,
+                essential: false,
             })
             .named("thread"),
             blocked_on: (AtomicUsize::new(0), AtomicUsize::new(0)),
@@ -195,7 +230,18 @@ impl Thread {
         decode(self.policy.load(Ordering::Relaxed)).1
     }
 
-    fn set_policy(&self, priority: Priority, affinity: CpuSet) {
+    /// Its own priority, whatever it has inherited.
+    pub(crate) fn own_priority(&self) -> Priority {
+        decode(self.base.load(Ordering::Relaxed)).0
+    }
+
+    pub(crate) fn set_own_priority(&self, priority: Priority) {
+        let word = encode(priority, CpuSet::NONE);
+        self.base.store(word, Ordering::Relaxed);
+    }
+
+    /// For those who hold the lock of the run queue that it is on, or to whom it belongs.
+    pub(crate) fn set_policy(&self, priority: Priority, affinity: CpuSet) {
         self.policy
             .store(encode(priority, affinity), Ordering::Relaxed);
     }

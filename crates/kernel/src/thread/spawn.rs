@@ -1,16 +1,15 @@
-//! A thread's beginning and end.
+//! A thread's beginning.
 
-use super::{ALIVE, ALL_CORES, EXITING, GONE, JoinHandle, Name, Stack, Thread, reap, stack, table};
+use super::body::Body;
+use super::end::{VALUE, end};
+use super::{ALIVE, ALL_CORES, HANDLE, JoinHandle, Name, Stack, Thread, stack, table};
 use crate::sync::TaskCx;
+use crate::wait::CancelToken;
 use crate::{Atomic, config, cpu, run_queue};
-use alloc::boxed::Box;
 use core::fmt;
 use core::sync::atomic::Ordering;
 use layercake_arch_arm64::{irq, layout::PAGE, switch};
 use layercake_sched::{CpuSet, Entity, Priority};
-
-/// What a thread runs.
-pub(crate) type Closure = dyn FnOnce(&mut TaskCx) + Send;
 
 /// Why there is no new thread. Nothing was kept of the attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +43,7 @@ pub struct Builder {
     priority: Priority,
     affinity: CpuSet,
     stack_size: usize,
+    essential: bool,
 }
 
 impl Builder {
@@ -61,6 +61,7 @@ impl Builder {
             priority: Priority::default(),
             affinity: ALL_CORES,
             stack_size: config::STACK_SIZE,
+            essential: false,
         }
     }
 
@@ -68,6 +69,12 @@ impl Builder {
     pub fn priority(mut self, priority: Priority) -> Self {
         self.priority = priority;
         self
+    }
+
+    /// Its weight in the fair class, -20..=19 (held to that range); lower is more. It stands for
+    /// [`priority`](Self::priority) with [`Priority::fair`].
+    pub fn nice(self, nice: i8) -> Self {
+        self.priority(Priority::fair(nice))
     }
 
     /// The cores that it may run on.
@@ -82,15 +89,22 @@ impl Builder {
         self
     }
 
-    /// Makes the thread, runnable at once. From threads only: it allocates.
+    /// The machine cannot do without it: it cannot be [killed](super::kill).
+    pub fn essential(mut self) -> Self {
+        self.essential = true;
+        self
+    }
+
+    /// Makes the thread, runnable at once. What `body` returns goes to whoever joins it. From threads
+    /// only: it allocates.
     ///
     /// # Errors
     ///
     /// See [`SpawnError`].
-    pub fn spawn(
+    pub fn spawn<T: Send + 'static>(
         self,
-        body: impl FnOnce(&mut TaskCx) + Send + 'static,
-    ) -> Result<JoinHandle, SpawnError> {
+        body: impl FnOnce(&mut TaskCx) -> T + Send + 'static,
+    ) -> Result<JoinHandle<T>, SpawnError> {
         let size = self.stack_size.next_multiple_of(PAGE);
         if !(stack::LEAST..=stack::MOST).contains(&size) {
             return Err(SpawnError::StackSize);
@@ -99,18 +113,23 @@ impl Builder {
             return Err(SpawnError::Affinity);
         }
         let thread = table::take(size).ok_or(SpawnError::OutOfMemory)?;
-        let closure: Box<Closure> = Box::new(body);
+        thread.body.set(Some(Body::new(body)));
+        self.start(thread);
+        Ok(JoinHandle::new(thread))
+    }
+
+    /// Fills in `thread`, which has a stack and a body, and lets it go.
+    fn start(self, thread: &'static Thread) {
         // SAFETY: CX-ATOMIC: nothing sleeps while the thread is filled in.
         let mut own = thread.own.lock(unsafe { Atomic::assume() });
         own.name = self.name;
-        own.closure = Some(closure);
+        own.essential = self.essential;
         let top = own
             .stack
             .as_ref()
             .map(Stack::range)
             .expect("taken with a stack")
             .end;
-        drop(own);
         // SAFETY: ENT-LIVE, ENT-LOCK: the thread is on no run queue and nobody's yet.
         unsafe {
             thread
@@ -119,19 +138,25 @@ impl Builder {
                 .write(Entity::new(self.priority, self.affinity))
         };
         thread.set_policy(self.priority, self.affinity);
+        thread.set_own_priority(self.priority);
         thread.preempt_count.store(0, Ordering::Relaxed);
         thread.need_resched.store(false, Ordering::Relaxed);
         thread.permit.store(run_queue::RUNNING, Ordering::Relaxed);
         thread.wakes.store(0, Ordering::Relaxed);
+        thread.migrations.store(0, Ordering::Relaxed);
+        thread.ended.store(0, Ordering::Relaxed);
         thread.forget_blocked_on();
-        thread.owners.store(2, Ordering::Relaxed);
-        thread.life.store(ALIVE, Ordering::Relaxed);
+        // SAFETY: THREAD-OWN: the lock of `own` is held, and the thread is nobody's yet.
+        let cancel = unsafe { &mut *thread.cancel.get() };
+        if cancel.is_cancelled() {
+            *cancel = CancelToken::new("kill");
+        }
         // SAFETY: SWITCH: the stack is mapped, and the thread is nobody's yet.
         let sp = unsafe { switch::prepare(top, first, (&raw const *thread) as usize) };
         thread.saved_sp.set(sp);
-        let handle = JoinHandle::new(thread);
+        thread.life.store(ALIVE | HANDLE, Ordering::Release);
+        drop(own);
         run_queue::start(thread);
-        Ok(handle)
     }
 }
 
@@ -140,11 +165,11 @@ impl Builder {
 /// # Errors
 ///
 /// See [`SpawnError`].
-pub fn spawn(
+pub fn spawn<T: Send + 'static>(
     name: &str,
     priority: Priority,
-    body: impl FnOnce(&mut TaskCx) + Send + 'static,
-) -> Result<JoinHandle, SpawnError> {
+    body: impl FnOnce(&mut TaskCx) -> T + Send + 'static,
+) -> Result<JoinHandle<T>, SpawnError> {
     Builder::new(name).priority(priority).spawn(body)
 }
 
@@ -156,29 +181,13 @@ extern "C" fn first(ended: usize, thread: usize) -> ! {
     unsafe { irq::unmask() };
     // SAFETY: THREAD-STABLE: the address of the thread that `spawn` prepared.
     let thread = unsafe { &*(thread as *const Thread) };
-    // SAFETY: CX-ATOMIC: nothing sleeps while the closure is taken out.
-    let closure = thread.own.lock(unsafe { Atomic::assume() }).closure.take();
     // SAFETY: CX-TASK: a thread at its beginning holds nothing, and this is its only `TaskCx`.
     let mut cx = unsafe { TaskCx::new() };
-    if let Some(closure) = closure {
-        closure(&mut cx);
+    if let Some(body) = thread.body.get() {
+        // SAFETY: BODY: the thread's own as long as it lives, and it holds the function.
+        unsafe { body.run(&mut cx) };
+        let told = thread.ended.load(Ordering::Relaxed);
+        thread.ended.store(told | VALUE, Ordering::Relaxed);
     }
-    exit(&mut cx)
-}
-
-/// Ends the calling thread. What its frames own is not dropped: return from the thread's function
-/// where that matters. Whoever joins it goes on.
-pub fn exit(_cx: &mut TaskCx) -> ! {
-    let thread = super::current();
-    thread.life.store(EXITING, Ordering::Relaxed);
-    run_queue::leave_for_ever()
-}
-
-/// What is left to do for a thread that has ended and is off its stack: called by whatever runs
-/// next on its core, with interrupts masked and no lock held.
-#[cold]
-pub(crate) fn after_end_of(thread: &'static Thread) {
-    thread.life.store(GONE, Ordering::Release);
-    thread.joiners.wake_all();
-    reap(thread);
+    end(thread)
 }

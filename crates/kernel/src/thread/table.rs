@@ -2,7 +2,7 @@
 //!
 //! A number is free again when its thread has ended and nobody can join it any more.
 
-use super::{ALL_CORES, FREE, GONE, Stack, Thread, stack};
+use super::{ALL_CORES, FREE, Stack, Thread, stack};
 use crate::{Atomic, IrqSpinLock, cpu};
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
@@ -45,12 +45,9 @@ pub(super) fn take(size: usize) -> Option<&'static Thread> {
         // SAFETY: CX-ATOMIC: nothing sleeps while the stack is taken out or put in.
         unsafe { Atomic::assume() }
     };
-    let fits = thread
-        .own
-        .lock(cx())
-        .stack
-        .as_ref()
-        .is_some_and(|s| s.size() == size);
+    // SAFETY: THREAD-OWN: off the list, so nobody else writes it; others may read.
+    let own = unsafe { &*thread.own.as_ptr() };
+    let fits = own.stack.as_ref().is_some_and(|s| s.size() == size);
     if !fits {
         let old = thread.own.lock(cx()).stack.take();
         if let Some(old) = old {
@@ -58,21 +55,53 @@ pub(super) fn take(size: usize) -> Option<&'static Thread> {
             unsafe { old.free() };
         }
         let Some(new) = Stack::new(thread.id() as usize, size) else {
-            push_free(thread);
-            return None;
+            return take_from_the_free(thread, size);
         };
         thread.own.lock(cx()).stack = Some(new);
     }
     Some(thread)
 }
 
-/// Gives up one of the things that keep `thread` from being reused; the last one frees it. From
-/// any context.
-pub(crate) fn reap(thread: &'static Thread) {
-    if thread.owners.fetch_sub(1, Ordering::AcqRel) == 1 {
-        debug_assert_eq!(thread.life.load(Ordering::Relaxed), GONE);
+/// There is no memory for a stack of `size` bytes for `thread`. Free threads have stacks, though:
+/// takes one that has a fitting one, or else gives their stacks' memory back until there is enough.
+/// O(free threads).
+#[cold]
+fn take_from_the_free(thread: &'static Thread, size: usize) -> Option<&'static Thread> {
+    // Those looked at in vain, linked as on the list; off the list they are the caller's.
+    let mut aside: Option<&'static Thread> = None;
+    let mut found = None;
+    while let Some(other) = pop_free() {
+        // SAFETY: CX-ATOMIC: nothing sleeps while the stack is looked at.
+        let mut own = other.own.lock(unsafe { Atomic::assume() });
+        if own.stack.as_ref().is_some_and(|s| s.size() == size) {
+            drop(own);
+            found = Some(other);
+            break;
+        }
+        let old = own.stack.take();
+        drop(own);
+        let link = aside.map_or(0, |a| a.id() + 1);
+        other.next_free.store(link, Ordering::Relaxed);
+        aside = Some(other);
+        let Some(old) = old else { continue };
+        // SAFETY: STACK-UNUSED: the thread is free and off the list, so it is nobody's.
+        unsafe { old.free() };
+        if let Some(new) = Stack::new(thread.id() as usize, size) {
+            // SAFETY: CX-ATOMIC: nothing sleeps while the stack is put in.
+            thread.own.lock(unsafe { Atomic::assume() }).stack = Some(new);
+            found = Some(thread);
+            break;
+        }
+    }
+    while let Some(other) = aside {
+        let next = other.next_free.load(Ordering::Relaxed).checked_sub(1);
+        aside = next.and_then(|id| get(id as usize));
+        push_free(other);
+    }
+    if found.is_none_or(|found| !core::ptr::eq(found, thread)) {
         push_free(thread);
     }
+    found
 }
 
 /// The thread whose stack slot `address` lies in, mapped or not.
