@@ -53,6 +53,18 @@ pub unsafe extern "C" fn switch(from: *mut usize, to: usize, carry: usize) -> us
     )
 }
 
+/// Where whoever was left at `sp` goes on, and the frame record of the function that it goes on in.
+///
+/// # Safety
+///
+/// Invariant **SWITCH**: `sp` was stored by a [`switch`] or made by [`prepare`], and its stack is
+/// not switched to meanwhile.
+pub unsafe fn left_at(sp: usize) -> (usize, usize) {
+    // SAFETY: SWITCH, by the caller's promise: a frame lies there.
+    let frame = unsafe { &*(sp as *const Frame) };
+    (frame.x30, frame.x29)
+}
+
 /// Makes a stack on which `entry(carry, argument)` runs when it is first switched to; returns
 /// what to give to [`switch`]. `entry` must not return.
 ///

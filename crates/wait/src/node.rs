@@ -4,6 +4,7 @@
 //! [`crate::queue`] and [`crate::waiter`].
 
 use crate::host::Host;
+use crate::stats::Stamp;
 use core::cell::Cell;
 use core::marker::PhantomPinned;
 use intrusive_collections::{LinkedList, LinkedListLink, UnsafeRef, intrusive_adapter};
@@ -42,6 +43,8 @@ pub(crate) struct Node<H: Host> {
     pub ticket: Cell<u64>,
     /// Whom to unpark. `Some` whenever it is linked.
     pub task: UnsafeCell<Option<H::Task>>,
+    /// When it was woken. The waker's until the hand-over.
+    pub woken: Stamp,
     _pin: PhantomPinned,
 }
 
@@ -60,6 +63,7 @@ impl<H: Host> Node<H> {
             mode,
             ticket: Cell::new(0),
             task: UnsafeCell::new(None),
+            woken: Stamp::new(),
             _pin: PhantomPinned,
         }
     }

@@ -39,6 +39,7 @@
 use crate::host::Host;
 use crate::mutant::mutant;
 use crate::node::{List, Mode, Node, NodeAdapter, state};
+use crate::stats::{Event, Watch};
 use core::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
 use intrusive_collections::UnsafeRef;
 use layercake_sync::facade::{AtomicU32, fence};
@@ -68,6 +69,8 @@ pub struct WaitQueue<H: Host> {
     /// How many nodes are linked. Written under the lock only.
     linked: AtomicU32,
     name: &'static str,
+    /// For [`crate::stats`]: without the feature, nothing.
+    pub(crate) watch: Watch,
     lists: SpinLock<Lists<H>, IrqOff<H::Cpu>>,
 }
 
@@ -92,6 +95,7 @@ impl<H: Host> WaitQueue<H> {
         Self {
             linked: AtomicU32::new(0),
             name,
+            watch: Watch::new(),
             lists: SpinLock::new(Lists {
                 exclusive: List::new(NodeAdapter::NEW),
                 shared: List::new(NodeAdapter::NEW),
@@ -108,6 +112,7 @@ impl<H: Host> WaitQueue<H> {
         Self {
             linked: AtomicU32::new(0),
             name,
+            watch: Watch::new(),
             lists: SpinLock::new(Lists {
                 exclusive: List::new(NodeAdapter::NEW),
                 shared: List::new(NodeAdapter::NEW),
@@ -174,7 +179,11 @@ impl<H: Host> WaitQueue<H> {
         if !mutant!(WakerWithoutFence) {
             fence(SeqCst);
         }
-        self.linked.load(Relaxed) == 0
+        let empty = self.linked.load(Relaxed) == 0;
+        if empty {
+            self.note(Event::FoundEmpty);
+        }
+        empty
     }
 
     /// [`wake_one`](WaitQueue::wake_one) once there is somebody: one handle, no array.
@@ -186,9 +195,11 @@ impl<H: Host> WaitQueue<H> {
             return self.sweep(1, state::WOKEN_ONE).0 != 0;
         }
         let Some(node) = lists.exclusive.pop_front() else {
+            self.note(Event::FoundEmpty);
             return false;
         };
         self.count(&mut lists, -1);
+        self.note(Event::Sent);
         let task = hand_over(node, state::WOKEN_ONE);
         drop(lists);
         unpark::<H>(task);
@@ -230,12 +241,16 @@ impl<H: Host> WaitQueue<H> {
                 };
                 if let Some(node) = node {
                     self.count(&mut lists, -1);
+                    self.note(Event::Sent);
                     *slot = hand_over(node, how);
                 }
             };
             drop(lists);
             batch.into_iter().for_each(unpark::<H>);
             if !more {
+                if woken == (0, 0) {
+                    self.note(Event::FoundEmpty);
+                }
                 return woken;
             }
         }
@@ -313,6 +328,10 @@ impl<H: Host> WaitQueue<H> {
     fn count(&self, lists: &mut Lists<H>, change: i32) {
         lists.len = lists.len.wrapping_add_signed(change);
         self.linked.store(lists.len, Relaxed);
+        self.note(match change {
+            0.. => Event::Joins,
+            _ => Event::Leaves,
+        });
     }
 }
 
@@ -333,6 +352,7 @@ impl<H: Host> IsDue for List<H> {
 /// The caller holds the lock under which it unlinked `node`.
 #[inline(always)]
 fn hand_over<H: Host>(node: UnsafeRef<Node<H>>, how: u8) -> Option<H::Task> {
+    node.woken.set::<H>();
     if mutant!(StateBeforeHandle) {
         node.state.store(how, Release);
     }

@@ -42,6 +42,9 @@ fn reschedule(why: Why) {
     }
     prev.need_resched.store(false, Ordering::Relaxed);
     let now = time::now_ns();
+    if why == Why::Park {
+        prev.blocked_since.store(now, Ordering::Release);
+    }
     let queue = locked.queue();
     let from_idle = core::ptr::eq(prev, &core.idle);
     let picked = match why {

@@ -2,7 +2,7 @@
 
 use super::place::place;
 use super::{Locked, NOTIFIED, PARKED, RUNNING, entity, preempt, set_need_resched};
-use crate::cpu::{self, Core, Counts};
+use crate::cpu::{self, Core};
 use crate::thread::{self, Thread};
 use crate::{irq, time};
 use core::sync::atomic::Ordering;
@@ -25,8 +25,7 @@ pub(crate) fn unpark(thread: &'static Thread) {
         }
     }
     if seen == PARKED {
-        // Nobody else counts: only who has changed PARKED comes here, once for each park.
-        Counts::add(&thread.wakes);
+        // Only who has changed PARKED comes here, once for each park.
         make_runnable(thread, Enqueue::Wake);
     }
 }

@@ -5,18 +5,21 @@
 //! A [`Thread`] is never freed, only reused for another: so a handle that came too late (a wake
 //! for a thread that has gone) reaches some thread, and is a spurious permit at worst.
 
+mod hung;
 mod info;
 mod join;
 mod spawn;
 mod stack;
 mod table;
 
+pub use hung::{hung_limit, hung_reports, set_hung_limit};
 pub use info::{State, ThreadInfo, for_each, look_up, snapshot};
 pub use join::JoinHandle;
 pub use layercake_sched::{CpuSet, Nice, Priority, Realtime};
 pub use spawn::{Builder, SpawnError, exit, spawn};
 pub use table::MAX_THREADS;
 
+pub(crate) use hung::look as look_for_hung;
 pub(crate) use spawn::{Closure, after_end_of};
 pub(crate) use stack::Stack;
 pub(crate) use table::{owner_of_stack, reap};
@@ -65,8 +68,10 @@ pub struct Thread {
     pub(crate) timer: Timer,
     /// The core whose queue `timer` was put on, or `NO_CORE`. Touched by the thread itself only.
     pub(crate) timer_core: AtomicUsize,
-    /// How many times it was woken.
-    pub(crate) wakes: AtomicU64,
+    /// When it was last parked, in ns.
+    pub(crate) blocked_since: AtomicU64,
+    /// The `blocked_since` that was last reported as hanging.
+    hung: AtomicU64,
     /// Name, stack and closure: changed when it is spawned and when it ends.
     own: IrqSpinLock<Own>,
     /// What it is blocked on: a static string's address and length, 0 for nothing. The length is
@@ -85,6 +90,9 @@ struct Own {
 
 /// No core's number.
 pub(crate) const NO_CORE: usize = usize::MAX;
+
+/// In `blocked_on.0`, where no address of the kernel has a bit: it idles there.
+const IDLES: usize = 1 << 63;
 
 /// `life`: on the list of free threads.
 const FREE: u8 = 0;
@@ -126,7 +134,8 @@ impl Thread {
             joiners: WaitQueue::new("join"),
             timer: Timer::new(crate::time::wake_parked),
             timer_core: AtomicUsize::new(NO_CORE),
-            wakes: AtomicU64::new(0),
+            blocked_since: AtomicU64::new(0),
+            hung: AtomicU64::new(0),
             own: IrqSpinLock::new(Own {
                 name: Name::new(),
                 stack: None,
@@ -226,15 +235,16 @@ impl Thread {
         own.stack.as_ref().map(Stack::range)
     }
 
-    /// Notes what it is about to wait on. Called by the thread itself.
-    #[inline]
-    pub(crate) fn set_blocked_on(&self, what: &'static str) {
+    /// Notes what it is about to wait on, and whether it idles there. Called by the thread itself.
+    #[inline(always)]
+    pub(crate) fn set_blocked_on(&self, what: &'static str, idles: bool) {
         let (address, len) = (&self.blocked_on.0, &self.blocked_on.1);
-        if address.load(Ordering::Relaxed) == what.as_ptr() as usize {
+        let tagged = what.as_ptr() as usize | if idles { IDLES } else { 0 };
+        if address.load(Ordering::Relaxed) == tagged {
             return;
         }
         len.store(0, Ordering::Release);
-        address.store(what.as_ptr() as usize, Ordering::Release);
+        address.store(tagged, Ordering::Release);
         len.store(what.len(), Ordering::Release);
     }
 
@@ -245,11 +255,16 @@ impl Thread {
         self.blocked_on.0.store(0, Ordering::Release);
     }
 
+    /// Whether what it waited on last was nothing in particular: work, or a key.
+    pub(crate) fn idles(&self) -> bool {
+        self.blocked_on.0.load(Ordering::Acquire) & IDLES != 0
+    }
+
     /// What it waited on last.
     pub(crate) fn blocked_on(&self) -> Option<&'static str> {
         let (address, len) = (&self.blocked_on.0, &self.blocked_on.1);
         let before = len.load(Ordering::Acquire);
-        let at = address.load(Ordering::Acquire) as *const u8;
+        let at = (address.load(Ordering::Acquire) & !IDLES) as *const u8;
         if before == 0 || len.load(Ordering::Acquire) != before {
             return None;
         }

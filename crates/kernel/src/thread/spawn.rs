@@ -122,7 +122,7 @@ impl Builder {
         thread.preempt_count.store(0, Ordering::Relaxed);
         thread.need_resched.store(false, Ordering::Relaxed);
         thread.permit.store(run_queue::RUNNING, Ordering::Relaxed);
-        thread.wakes.store(0, Ordering::Relaxed);
+        thread.hung.store(0, Ordering::Relaxed);
         thread.forget_blocked_on();
         thread.owners.store(2, Ordering::Relaxed);
         thread.life.store(ALIVE, Ordering::Relaxed);
