@@ -7,7 +7,11 @@ pub mod condvar;
 pub mod conformance;
 pub mod host;
 mod idle;
+#[cfg(not(feature = "mutants"))]
 mod mutant;
+#[cfg(feature = "mutants")]
+#[doc(hidden)]
+pub mod mutant;
 pub mod mutex;
 mod node;
 pub mod queue;
