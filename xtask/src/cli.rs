@@ -36,6 +36,8 @@ pub enum Command {
     Test(TestArgs),
     /// Count the instructions of what matters, beside those of other kernels
     Bench(BenchArgs),
+    /// Run threads, waits, locks, work and interrupts at random, with every account checked
+    Torture(TortureArgs),
     /// Check formatting, lints, documentation, layers and portability
     Check,
     /// Show what the commands need, and whether it is there
@@ -220,6 +222,28 @@ pub struct BenchArgs {
     pub qemu: QemuChoice,
 }
 
+#[derive(Args)]
+pub struct TortureArgs {
+    /// How long
+    #[arg(long, value_name = "N", default_value = "1", value_parser = minutes)]
+    pub minutes: f64,
+
+    /// Where the random numbers begin, 1 or more; another one each time unless given
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
+    pub seed: Option<u64>,
+
+    #[command(flatten)]
+    pub qemu: QemuChoice,
+}
+
+/// At most a week.
+fn minutes(text: &str) -> Result<f64, String> {
+    let minutes = text.parse::<f64>().ok();
+    minutes
+        .filter(|minutes| *minutes > 0.0 && *minutes <= 10_080.0)
+        .ok_or_else(|| "it must be a number of minutes, more than 0 and at most 10080".into())
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text
         .parse::<f64>()
@@ -239,6 +263,14 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn minutes_are_a_week_at_the_most() {
+        assert_eq!(minutes("0.5"), Ok(0.5));
+        for bad in ["0", "-1", "10081", "nan", "inf", "long"] {
+            assert!(minutes(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod qemu;
 mod setup;
 mod terminal;
 mod test;
+mod torture;
 mod workspace;
 
 use std::process::ExitCode;
@@ -101,6 +102,14 @@ fn run(command: Command) -> Result<()> {
                 qemu: args.qemu.qemu,
             };
             bench::run(&config(&[])?, &options)
+        }
+        Command::Torture(args) => {
+            let options = torture::Options {
+                minutes: args.minutes,
+                seed: args.seed,
+            };
+            let qemu = setup::emulator::ensure(args.qemu.qemu.as_deref())?;
+            torture::run(&qemu, &config(&[])?, &options)
         }
         Command::Check => check::run(&config(&[])?),
         Command::Doctor(args) => doctor::run(args.qemu.as_deref()),

@@ -59,6 +59,18 @@ pub unsafe fn switch(from: *mut usize, to: usize, mut carry: usize) -> usize {
     carry
 }
 
+/// Where whoever was left at `sp` goes on, and the frame record of the function that it goes on in.
+///
+/// # Safety
+///
+/// Invariant **SWITCH**: `sp` was stored by a [`switch`] or made by [`prepare`], and its stack is
+/// not switched to meanwhile.
+pub unsafe fn left_at(sp: usize) -> (usize, usize) {
+    // SAFETY: SWITCH, by the caller's promise: a frame lies there.
+    let frame = unsafe { &*(sp as *const Frame) };
+    (frame.pc, frame.x29)
+}
+
 /// Makes a stack on which `entry(carry, argument)` runs when it is first switched to; returns
 /// what to give to [`switch`]. `entry` must not return.
 ///

@@ -19,6 +19,10 @@ pub const STACK_SIZE: usize = number(
     252 * 1024,
 ) as usize;
 
+/// Seconds that a thread may be blocked before it is reported as hanging; 0 is for ever.
+pub const HUNG_TASK_SECONDS: u64 =
+    number(option_env!("LAYERCAKE_HUNG_TASK_SECONDS"), 120, 0, 86_400);
+
 /// Which messages of the log are shown from the start.
 pub const LOG_LEVEL: log::LevelFilter = match option_env!("LAYERCAKE_LOG_LEVEL") {
     None => log::LevelFilter::Info,

@@ -161,7 +161,12 @@ unsafe impl layercake_wait::Host for Host {
 
     #[inline(always)]
     fn blocked_on(name: &'static str) {
-        thread::current().set_blocked_on(name);
+        thread::current().set_blocked_on(name, false);
+    }
+
+    #[inline(always)]
+    fn idle_on(name: &'static str) {
+        thread::current().set_blocked_on(name, true);
     }
 
     #[inline(always)]

@@ -13,6 +13,7 @@
 
 mod watchdog;
 
+pub(crate) use watchdog::look_again;
 pub use watchdog::{STALL_LIMIT, set_stall_limit, stalls};
 
 use crate::thread::{Builder, CpuSet, Name, Priority, SpawnError};

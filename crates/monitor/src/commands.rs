@@ -13,6 +13,7 @@ mod locks;
 mod log;
 mod panic;
 mod power;
+mod queues;
 mod sleep;
 mod stall;
 mod threads;
@@ -30,6 +31,7 @@ pub const TABLE: &[Command<Run>] = &[
     threads::COMMAND,
     cores::COMMAND,
     locks::COMMAND,
+    queues::COMMAND,
     workqueues::COMMAND,
     uptime::COMMAND,
     sleep::COMMAND,

@@ -65,4 +65,14 @@ pub unsafe trait Host: 'static {
     fn blocked_on(name: &'static str) {
         let _ = name;
     }
+
+    /// Told in the place of [`blocked_on`](Host::blocked_on) when the wait may last as long as it
+    /// likes: for work ([`idle_until`](crate::WaitQueue::idle_until)), or with a token that calls
+    /// it off. Optional.
+    ///
+    /// A kernel that looks for threads that hang leaves these out.
+    #[inline(always)]
+    fn idle_on(name: &'static str) {
+        Self::blocked_on(name);
+    }
 }

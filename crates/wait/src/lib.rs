@@ -6,13 +6,19 @@ pub mod completion;
 pub mod condvar;
 pub mod conformance;
 pub mod host;
+mod idle;
 mod list;
+#[cfg(not(feature = "mutants"))]
 mod mutant;
+#[cfg(feature = "mutants")]
+#[doc(hidden)]
+pub mod mutant;
 pub mod mutex;
 mod node;
 pub mod queue;
 pub mod semaphore;
 pub mod sleep;
+pub mod stats;
 pub mod time;
 pub mod wait_any;
 mod wait_until;

@@ -5,6 +5,7 @@
 
 use crate::host::Host;
 use crate::list::Links;
+use crate::stats::Stamp;
 use core::cell::Cell;
 use core::marker::PhantomPinned;
 use layercake_sync::facade::{AtomicU8, UnsafeCell};
@@ -42,6 +43,8 @@ pub(crate) struct Node<H: Host> {
     pub ticket: Cell<u64>,
     /// Whom to unpark. `Some` whenever it is linked.
     pub task: UnsafeCell<Option<H::Task>>,
+    /// When it was woken. The waker's until the hand-over.
+    pub woken: Stamp,
     _pin: PhantomPinned,
 }
 
@@ -53,6 +56,7 @@ impl<H: Host> Node<H> {
             mode,
             ticket: Cell::new(0),
             task: UnsafeCell::new(None),
+            woken: Stamp::new(),
             _pin: PhantomPinned,
         }
     }

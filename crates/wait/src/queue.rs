@@ -40,6 +40,7 @@ use crate::host::Host;
 use crate::list::List;
 use crate::mutant::mutant;
 use crate::node::{Mode, Node, state};
+use crate::stats::{Event, Watch};
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
 use layercake_sync::facade::{AtomicU32, fence};
@@ -69,6 +70,8 @@ pub struct WaitQueue<H: Host> {
     /// How many nodes are linked. Written under the lock only.
     linked: AtomicU32,
     name: &'static str,
+    /// For [`crate::stats`]: without the feature, nothing.
+    pub(crate) watch: Watch,
     lists: SpinLock<Lists<H>, IrqOff<H::Cpu>>,
 }
 
@@ -93,6 +96,7 @@ impl<H: Host> WaitQueue<H> {
         Self {
             linked: AtomicU32::new(0),
             name,
+            watch: Watch::new(),
             lists: SpinLock::new(Lists {
                 exclusive: List::new(),
                 shared: List::new(),
@@ -109,6 +113,7 @@ impl<H: Host> WaitQueue<H> {
         Self {
             linked: AtomicU32::new(0),
             name,
+            watch: Watch::new(),
             lists: SpinLock::new(Lists {
                 exclusive: List::new(),
                 shared: List::new(),
@@ -175,7 +180,11 @@ impl<H: Host> WaitQueue<H> {
         if !mutant!(WakerWithoutFence) {
             fence(SeqCst);
         }
-        self.linked.load(Relaxed) == 0
+        let empty = self.linked.load(Relaxed) == 0;
+        if empty {
+            self.note(Event::FoundEmpty);
+        }
+        empty
     }
 
     /// [`wake_one`](WaitQueue::wake_one) once there is somebody: one handle, no array.
@@ -187,9 +196,11 @@ impl<H: Host> WaitQueue<H> {
             return self.sweep(1, state::WOKEN_ONE).0 != 0;
         }
         let Some(node) = lists.exclusive.pop_front() else {
+            self.note(Event::FoundEmpty);
             return false;
         };
         self.count(&mut lists, -1);
+        self.note(Event::Sent);
         let task = hand_over(node, state::WOKEN_ONE);
         drop(lists);
         unpark::<H>(task);
@@ -231,12 +242,16 @@ impl<H: Host> WaitQueue<H> {
                 };
                 if let Some(node) = node {
                     self.count(&mut lists, -1);
+                    self.note(Event::Sent);
                     *slot = hand_over(node, how);
                 }
             };
             drop(lists);
             batch.into_iter().for_each(unpark::<H>);
             if !more {
+                if woken == (0, 0) {
+                    self.note(Event::FoundEmpty);
+                }
                 return woken;
             }
         }
@@ -314,6 +329,10 @@ impl<H: Host> WaitQueue<H> {
     fn count(&self, lists: &mut Lists<H>, change: i32) {
         lists.len = lists.len.wrapping_add_signed(change);
         self.linked.store(lists.len, Relaxed);
+        self.note(match change {
+            0.. => Event::Joins,
+            _ => Event::Leaves,
+        });
     }
 }
 
@@ -336,6 +355,7 @@ impl<H: Host> IsDue for List<H> {
 fn hand_over<H: Host>(node: NonNull<Node<H>>, how: u8) -> Option<H::Task> {
     // SAFETY: NODE-LAST: its owner leaves it alone, and where it is, until it sees the state below.
     let node = unsafe { node.as_ref() };
+    node.woken.set::<H>();
     if mutant!(StateBeforeHandle) {
         node.state.store(how, Release);
     }

@@ -3,6 +3,7 @@
 use crate::host::Host;
 use crate::mutant::mutant;
 use crate::queue::WaitQueue;
+use crate::stats::Event;
 use crate::time::Instant;
 use crate::waiter::{TimedOut, Waiter};
 use core::fmt;
@@ -48,6 +49,17 @@ pub fn wait_any<H: Host, T, const N: usize>(
     cx: &mut TaskCx,
     queues: [&WaitQueue<H>; N],
     deadline: Option<Instant>,
+    cond: impl FnMut(TaskAtomic<'_>) -> Option<T>,
+) -> Result<T, TimedOut> {
+    wait_on_all(cx, queues, deadline, H::blocked_on, cond)
+}
+
+/// [`wait_any`] that tells the host of each park by `tell`.
+fn wait_on_all<H: Host, T, const N: usize>(
+    cx: &mut TaskCx,
+    queues: [&WaitQueue<H>; N],
+    deadline: Option<Instant>,
+    tell: fn(&'static str),
     mut cond: impl FnMut(TaskAtomic<'_>) -> Option<T>,
 ) -> Result<T, TimedOut> {
     if let Some(value) = cond(cx.atomic()) {
@@ -65,12 +77,17 @@ pub fn wait_any<H: Host, T, const N: usize>(
         if let Some(value) = cond(cx.atomic()) {
             return Ok(value); // the drop leaves all queues and hands on
         }
+        let mut parked = false;
         while each().all(|waiter: Pin<&Waiter<'_, H>>| waiter.is_waiting()) {
             if deadline.is_some_and(|deadline| H::now() >= deadline) {
                 break;
             }
-            H::blocked_on(queues.first().map_or("nothing", |queue| queue.name()));
+            tell(queues.first().map_or("nothing", |queue| queue.name()));
             H::park(cx, deadline);
+            parked = true;
+        }
+        if parked {
+            each().for_each(|waiter| waiter.note_run());
         }
         // Before it is on the queues anew: a wake that this look has no use for is still known
         // then, and is handed on.
@@ -80,6 +97,7 @@ pub fn wait_any<H: Host, T, const N: usize>(
             return Ok(value);
         }
         if deadline.is_some_and(|deadline| H::now() >= deadline) {
+            queues.iter().for_each(|queue| queue.note(Event::TimedOut));
             return Err(TimedOut);
         }
     }
@@ -164,7 +182,9 @@ impl<H: Host> WaitQueue<H> {
         token: &CancelToken<H>,
         mut cond: impl FnMut(TaskAtomic<'_>) -> Option<T>,
     ) -> Result<T, Cancelled> {
-        let either = wait_any(cx, [self, &token.queue], None, |atomic| {
+        // Whoever can be called off may wait for as long as it likes.
+        let queues = [self, &token.queue];
+        let either = wait_on_all(cx, queues, None, H::idle_on, |atomic| {
             // The token first: seen cancelled, the look after it is the last.
             let cancelled = token.is_cancelled();
             match cond(atomic) {
@@ -172,6 +192,10 @@ impl<H: Host> WaitQueue<H> {
                 None => cancelled.then_some(Err(Cancelled)),
             }
         });
-        either.unwrap_or(Err(Cancelled))
+        let ended = either.unwrap_or(Err(Cancelled));
+        if ended.is_err() {
+            self.note(Event::Cancelled);
+        }
+        ended
     }
 }

@@ -4,6 +4,7 @@ use crate::host::Host;
 use crate::mutant::mutant;
 use crate::node::Mode;
 use crate::queue::WaitQueue;
+use crate::stats::Event;
 use crate::time::Instant;
 use crate::waiter::{TimedOut, Waiter};
 use core::pin::pin;
@@ -105,11 +106,15 @@ impl<H: Host> WaitQueue<H> {
             let look = |cx: &mut TaskCx| cond(cx.atomic());
             match waiter.block_and_look(self, cx, deadline, look) {
                 (Some(value), _) => return Ok(value),
-                (None, Err(TimedOut)) => return Err(TimedOut),
+                (None, Err(TimedOut)) => {
+                    self.note(Event::TimedOut);
+                    return Err(TimedOut);
+                }
                 (None, Ok(())) => {}
             }
             if deadline.is_some_and(|deadline| H::now() >= deadline) {
                 waiter.accept();
+                self.note(Event::TimedOut);
                 return Err(TimedOut);
             }
             waiter.prepare_again(self, cx);

@@ -21,6 +21,7 @@ use crate::host::Host;
 use crate::mutant::mutant;
 use crate::node::{Mode, Node, state};
 use crate::queue::WaitQueue;
+use crate::stats::Event;
 use crate::time::Instant;
 use core::cell::Cell;
 use core::marker::PhantomData;
@@ -135,6 +136,7 @@ impl<'q, H: Host> Waiter<'q, H> {
         }
         let woken = self.node.state.load(Acquire);
         if woken != state::WAITING {
+            queue.note(Event::Consumed);
             // SAFETY: as in `prepare`; a wake has unlinked it, and the task is still there.
             unsafe { queue.link(&self.node, woken == state::WOKEN_ONE) };
         }
@@ -159,7 +161,9 @@ impl<'q, H: Host> Waiter<'q, H> {
         cx: &mut TaskCx,
         deadline: Instant,
     ) -> Result<(), TimedOut> {
+        let queue = self.queue.get();
         self.block(cx, Some(deadline))
+            .inspect_err(|TimedOut| queue.iter().for_each(|q| q.note(Event::TimedOut)))
     }
 
     #[inline(always)]
@@ -178,9 +182,11 @@ impl<'q, H: Host> Waiter<'q, H> {
         cx: &mut TaskCx,
         deadline: Option<Instant>,
     ) -> Result<(), TimedOut> {
+        let mut parked = false;
         while self.node.state.load(Acquire) == state::WAITING {
             H::blocked_on(queue.name());
             H::park(cx, deadline);
+            parked = true;
             if let Some(deadline) = deadline
                 && self.is_waiting()
                 && H::now() >= deadline
@@ -188,6 +194,9 @@ impl<'q, H: Host> Waiter<'q, H> {
             {
                 return Err(TimedOut);
             }
+        }
+        if parked {
+            queue.note_run(&self.node.woken);
         }
         Ok(())
     }
@@ -208,8 +217,48 @@ impl<'q, H: Host> Waiter<'q, H> {
         let found = look(cx);
         if found.is_some() {
             self.queue.set(None);
+            if blocked.is_ok() {
+                queue.note(Event::Consumed);
+            }
         }
         (found, blocked)
+    }
+
+    /// [`block_and_look`](Self::block_and_look) without a deadline, for a thread that idles.
+    #[inline(always)]
+    pub(crate) fn idle_and_look<T>(
+        self: Pin<&Self>,
+        queue: &'q WaitQueue<H>,
+        cx: &mut TaskCx,
+        look: impl FnOnce(&mut TaskCx) -> Option<T>,
+    ) -> Option<T> {
+        let mut parked = false;
+        while self.node.state.load(Acquire) == state::WAITING {
+            H::idle_on(queue.name());
+            H::park(cx, None);
+            parked = true;
+        }
+        if parked {
+            queue.note_run(&self.node.woken);
+        }
+        let found = look(cx);
+        if found.is_some() {
+            self.queue.set(None);
+            queue.note(Event::Consumed);
+        }
+        found
+    }
+
+    /// Counts how long it took from the wake to now, if it was woken: for those who park by
+    /// themselves.
+    #[inline(always)]
+    pub(crate) fn note_run(&self) {
+        if let Some(queue) = self.queue.get()
+            && crate::stats::ON
+            && !self.is_waiting()
+        {
+            queue.note_run(&self.node.woken);
+        }
     }
 
     /// Leaves the queue; on none, it does nothing.
@@ -230,8 +279,8 @@ impl<'q, H: Host> Waiter<'q, H> {
     pub fn accept(self: Pin<&Self>) {
         if self.is_waiting() {
             self.leave();
-        } else {
-            self.queue.set(None);
+        } else if let Some(queue) = self.queue.take() {
+            queue.note(Event::Consumed);
         }
     }
 
@@ -267,6 +316,10 @@ impl<'q, H: Host> Waiter<'q, H> {
         // A wake was first. Whatever its state says now is final.
         let wake = self.node.state.load(Acquire);
         self.queue.set(None);
+        queue.note(match wake {
+            state::WOKEN_ONE => Event::HandedOn,
+            _ => Event::Consumed,
+        });
         if wake == state::WOKEN_ONE && !mutant!(SwallowedWakeOne) {
             queue.wake_one();
         }

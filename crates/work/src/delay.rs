@@ -311,7 +311,7 @@ impl<H: Host> Delays<H> {
                     let looked = self.keeper.wait_until_deadline(cx, next, |_| look());
                     looked.unwrap_or(false)
                 }
-                None => self.keeper.wait_until(cx, |_| look()),
+                None => self.keeper.idle_until(cx, |_| look()),
             };
             if closed {
                 return;

@@ -94,7 +94,7 @@ impl<H: Host> WorkQueue<H> {
         loop {
             let mut next = Some(
                 self.available
-                    .wait_until(cx, |cx| self.next(&me.worker, cx)),
+                    .idle_until(cx, |cx| self.next(&me.worker, cx)),
             );
             // While there is more, the end of a job and the start of the next are one step.
             while let Some(Next::Run(item)) = next {

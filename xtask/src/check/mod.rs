@@ -114,6 +114,7 @@ fn clippy(config: &Config) -> Result<bool> {
     let features = run_command(
         cargo::cargo("clippy")
             .args(["--quiet", "--package", "layercake-sync"])
+            .args(["--package", "layercake-wait"])
             .args(["--all-targets", "--all-features"])
             .args(deny),
     )?;
@@ -171,6 +172,7 @@ fn portable(config: &Config) -> Result<bool> {
     let all = packages(&layers::PORTABLE);
     // The features of the locks have no other build for such machines.
     let locks = ["--package=layercake-sync", LOCK_FEATURES].map(str::to_owned);
+    let waits = ["--package=layercake-wait", "--features=stats"].map(str::to_owned);
     let mut good = build(cargo::for_pi("build", config), &all)?;
     for target in setup::rust::FOREIGN_TARGETS {
         let command = || {
@@ -178,9 +180,11 @@ fn portable(config: &Config) -> Result<bool> {
             command.args(["--target", target]);
             command
         };
-        if !build(command(), &all)? || !build(command(), &locks)? {
-            eprintln!("portable: does not build for {target}");
-            good = false;
+        for what in [&all[..], &locks, &waits] {
+            if !build(command(), what)? {
+                eprintln!("portable: does not build for {target}");
+                good = false;
+            }
         }
     }
     Ok(good)

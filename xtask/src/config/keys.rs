@@ -44,6 +44,11 @@ pub const KEYS: &[Key] = &[
         default: "64 KiB",
         kind: Kind::Size(16 << 10, 252 << 10, 4 << 10),
     },
+    Key {
+        name: "hung_task_seconds",
+        default: "120",
+        kind: Kind::Number(0, 86_400),
+    },
 ];
 
 impl Key {

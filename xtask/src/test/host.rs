@@ -24,10 +24,23 @@ const LOCKS: [&str; 16] = [
     "threads",
 ];
 
+/// The same for the wait queues: what their feature counts, and that they do with it what they do
+/// without.
+const WAITS: [&str; 8] = [
+    "--package",
+    "layercake-wait",
+    "--features",
+    "stats",
+    "--test",
+    "stats",
+    "--test",
+    "queue",
+];
+
 pub fn run(options: &Options, tally: &mut Tally) -> Result<()> {
     // The board's drivers are tested here as well; its image and its own tests are for the Pi.
     let board = ["--package", cargo::BOARD, "--lib"];
-    for packages in [&[][..], &board, &LOCKS] {
+    for packages in [&[][..], &board, &LOCKS, &WAITS] {
         let mut command = cargo::cargo("test");
         command.arg("--no-fail-fast").args(packages);
         if let Some(filter) = &options.filter {

@@ -112,7 +112,7 @@ fn move_bytes(_run: &Running<'_>, cx: &mut TaskCx) {
 /// Takes what has been typed, up to `buffer.len()` bytes; blocks until there is at least one.
 /// Returns how many.
 pub fn read(cx: &mut TaskCx, buffer: &mut [u8]) -> usize {
-    READERS.wait_until(cx, |cx| take(cx, buffer))
+    READERS.idle_until(cx, |cx| take(cx, buffer))
 }
 
 /// [`read`] that gives up at `deadline`.

@@ -1,9 +1,10 @@
 //! What the policy knows of a thread, for whoever wants to show it.
 
-use super::Locked;
 use super::idle::idle_time;
+use super::{Locked, PARKED};
 use crate::thread::{NO_CORE, Thread};
 use crate::{config, cpu, time};
+use core::sync::atomic::Ordering;
 use layercake_arch_arm64 as arch;
 use layercake_sched::{CpuSet, Priority};
 
@@ -40,6 +41,38 @@ pub(crate) fn look_at(thread: &'static Thread) -> Seen {
     // SAFETY: IRQ-NEST: `state` is from above.
     unsafe { arch::irq::restore(state) };
     seen
+}
+
+/// The calls that led to where `thread` is parked, innermost first; how many there are, at most as
+/// many as there is room for. None if it is not parked. O(room), with interrupts masked.
+pub(crate) fn backtrace_of(thread: &'static Thread, calls: &mut [usize]) -> usize {
+    let state = arch::irq::save();
+    let core = thread.core.load(Ordering::Relaxed);
+    let locked = Locked::take(cpu::core(core));
+    // Whoever unparks it takes this lock before it makes it runnable. So if it is parked now, it is
+    // off its stack and stays there, and the stack stays as it is, until the lock is free.
+    let parked = thread.permit.load(Ordering::Acquire) == PARKED
+        && thread.core.load(Ordering::Relaxed) == core;
+    let mut found = 0;
+    if parked && let Some(stack) = thread.try_stack_range() {
+        // SAFETY: SWITCH: it was left by a switch, see above.
+        let (pc, frame) = unsafe { arch::switch::left_at(thread.saved_sp.get()) };
+        let most = calls.len();
+        let mut add = |address: usize| {
+            if let Some(place) = calls.get_mut(found) {
+                // A return address is behind the call; the call may be the caller's last.
+                *place = address.wrapping_sub(4);
+                found += 1;
+            }
+        };
+        add(pc);
+        // SAFETY: STACK-READABLE: the stack of a thread that lives, as long as the lock is held.
+        unsafe { arch::backtrace::walk(frame, &[stack], most, add) };
+    }
+    drop(locked);
+    // SAFETY: IRQ-NEST: `state` is from above.
+    unsafe { arch::irq::restore(state) };
+    found
 }
 
 const _: () = assert!(config::CORES <= cpu::MAX && NO_CORE > cpu::MAX);

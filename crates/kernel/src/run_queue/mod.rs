@@ -38,7 +38,7 @@ mod wake;
 
 pub(crate) use change::{on_move_sgi, set_affinity, set_priority};
 pub(crate) use idle::idle_loop;
-pub(crate) use look::look_at;
+pub(crate) use look::{backtrace_of, look_at};
 pub(crate) use sleep_check::may_sleep;
 pub(crate) use switch::{
     finish_switch, leave_for_ever, park, preempt, preempt_on_irq_exit, yield_now,

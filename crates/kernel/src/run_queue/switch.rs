@@ -49,6 +49,9 @@ fn reschedule(why: Why) {
 fn switch_from(core: &'static Core, prev: &'static Thread, mut locked: Locked, why: Why) {
     prev.need_resched.store(false, Ordering::Relaxed);
     let now = time::rough_now_ns();
+    if why == Why::Park {
+        prev.blocked_since.store(now, Ordering::Release);
+    }
     let queue = locked.queue();
     let from_idle = core::ptr::eq(prev, &core.idle);
     // One that is to move, and so is on no queue, is preempted at the next chance. It cannot come to

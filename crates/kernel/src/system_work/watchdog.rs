@@ -11,6 +11,8 @@
 //! counted or timed between the looks. As an ordinary thread it does not see a machine on which
 //! real-time threads leave it no core.
 //!
+//! It looks for threads that hang, too: what that means is said in `thread::hung`.
+//!
 //! What a queue is and who works on it is said in the parent module.
 
 use super::{QUEUES, SYSTEMS, System};
@@ -42,7 +44,7 @@ pub fn set_stall_limit(limit: Duration) {
     assert!(limit >= Duration::from_millis(1), "a limit of {limit:?}");
     let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
     LIMIT.store(nanos, Ordering::Relaxed);
-    KENNEL.wake_all();
+    look_again();
 }
 
 /// How many times a stalled queue has been reported. Any context.
@@ -141,7 +143,9 @@ fn watch(cx: &mut TaskCx) {
         reported: false,
     }; QUEUES];
     loop {
-        let nanos = LIMIT.load(Ordering::Relaxed);
+        // Before anything is looked at, so that a limit that is set meanwhile is not missed.
+        let limits = limits();
+        let nanos = limits.0;
         let limit = Duration::from_nanos(nanos);
         let mut next = time::now() + limit / 2;
         for (seen, system) in seen.iter_mut().zip(&SYSTEMS) {
@@ -150,12 +154,23 @@ fn watch(cx: &mut TaskCx) {
                 next = seen.due(limit).map_or(next, |due| next.min(due));
             }
         }
-        let changed = || (LIMIT.load(Ordering::Relaxed) != nanos).then_some(());
-        if nanos == u64::MAX {
-            KENNEL.wait_until(cx, |_| changed());
-        } else {
-            // Whether the limit changed or the time came: it looks.
-            let _ = KENNEL.wait_until_deadline(cx, next, |_| changed());
+        let next = (nanos != u64::MAX).then_some(next);
+        let next = next.into_iter().chain(thread::look_for_hung()).min();
+        let changed = || (self::limits() != limits).then_some(());
+        match next {
+            None => KENNEL.idle_until(cx, |_| changed()),
+            // Whether a limit changed or the time came: it looks.
+            Some(next) => _ = KENNEL.wait_until_deadline(cx, next, |_| changed()),
         }
     }
+}
+
+/// The limits for queues and for threads.
+fn limits() -> (u64, Option<Duration>) {
+    (LIMIT.load(Ordering::Relaxed), thread::hung_limit())
+}
+
+/// Makes the watchdog look at its limits again. Any context.
+pub(crate) fn look_again() {
+    KENNEL.wake_all();
 }

@@ -1,6 +1,7 @@
 //! What can be seen of the threads from outside.
 
 use super::{ALIVE, CpuSet, DONE, HANDLE, Name, Priority, Thread, table};
+use crate::wait::Instant;
 use crate::{cpu, run_queue};
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
@@ -46,6 +47,10 @@ pub struct ThreadInfo {
     pub migrations: u64,
     /// What it waits on, if it is blocked.
     pub waits_on: Option<&'static str>,
+    /// Since when, if it is blocked.
+    pub blocked_since: Option<Instant>,
+    /// Whether that may last for ever: it waits for work or a key, or can be called off.
+    pub idles: bool,
 }
 
 /// All threads that live, in the order of their numbers. From threads only: it allocates.
@@ -88,6 +93,8 @@ fn look_at(thread: &'static Thread) -> Option<ThreadInfo> {
         () if parked => State::Blocked,
         () => State::Ready,
     };
+    let blocked = state == State::Blocked;
+    let since = Instant::from_nanos(thread.blocked_since.load(Ordering::Relaxed));
     let seen = run_queue::look_at(thread);
     Some(ThreadInfo {
         id: thread.id(),
@@ -100,10 +107,8 @@ fn look_at(thread: &'static Thread) -> Option<ThreadInfo> {
         affinity: seen.affinity,
         wakes: thread.wakes.load(Ordering::Relaxed),
         migrations: thread.migrations.load(Ordering::Relaxed),
-        waits_on: if state == State::Blocked {
-            thread.blocked_on()
-        } else {
-            None
-        },
+        waits_on: blocked.then(|| thread.blocked_on()).flatten(),
+        blocked_since: blocked.then_some(since),
+        idles: blocked && thread.idles(),
     })
 }

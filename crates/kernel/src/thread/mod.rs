@@ -8,6 +8,7 @@
 mod body;
 mod change;
 mod end;
+mod hung;
 mod info;
 mod join;
 mod kill;
@@ -18,6 +19,7 @@ mod table;
 
 pub use change::{ChangeError, kill, set_affinity, set_nice, set_priority};
 pub use end::exit;
+pub use hung::{hung_limit, hung_reports, set_hung_limit};
 pub use info::{State, ThreadInfo, for_each, look_up, snapshot};
 pub use join::{Exit, JoinHandle, NoValue};
 pub use kill::{is_killed, sleep, sleep_until, wait_until, with_cancel};
@@ -27,6 +29,7 @@ pub use spawn::{Builder, SpawnError, spawn};
 pub use table::MAX_THREADS;
 
 pub(crate) use end::after_end_of;
+pub(crate) use hung::look as look_for_hung;
 pub(crate) use stack::Stack;
 pub(crate) use table::owner_of_stack;
 
@@ -76,6 +79,10 @@ pub struct Thread {
     pub(crate) timer: Timer,
     /// The core whose queue `timer` was put on, or `NO_CORE`. Touched by the thread itself only.
     pub(crate) timer_core: AtomicUsize,
+    /// When it was last parked, in ns.
+    pub(crate) blocked_since: AtomicU64,
+    /// The `blocked_since` that was last reported as hanging.
+    hung: AtomicU64,
     /// How many times it was woken.
     pub(crate) wakes: AtomicU64,
     /// How many times it became runnable on another core than it ran on before. Changed by whoever
@@ -111,6 +118,9 @@ struct Own {
 
 /// No core's number.
 pub(crate) const NO_CORE: usize = usize::MAX;
+
+/// In `blocked_on.0`, where no address of the kernel has a bit: it idles there.
+const IDLES: usize = 1 << 63;
 
 /// `life`: on the list of free threads.
 const FREE: u8 = 0;
@@ -162,6 +172,8 @@ impl Thread {
             body: Cell::new(None),
             locals: local::Locals::new(),
             cancel: UnsafeCell::new(layercake_wait::CancelToken::new("kill")),
+            blocked_since: AtomicU64::new(0),
+            hung: AtomicU64::new(0),
             own: IrqSpinLock::new(Own {
                 name: Name::new(),
                 stack: None,
@@ -266,15 +278,16 @@ impl Thread {
         own.stack.as_ref().map(Stack::range)
     }
 
-    /// Notes what it is about to wait on. Called by the thread itself.
-    #[inline]
-    pub(crate) fn set_blocked_on(&self, what: &'static str) {
+    /// Notes what it is about to wait on, and whether it idles there. Called by the thread itself.
+    #[inline(always)]
+    pub(crate) fn set_blocked_on(&self, what: &'static str, idles: bool) {
         let (address, len) = (&self.blocked_on.0, &self.blocked_on.1);
-        if address.load(Ordering::Relaxed) == what.as_ptr() as usize {
+        let tagged = what.as_ptr() as usize | if idles { IDLES } else { 0 };
+        if address.load(Ordering::Relaxed) == tagged {
             return;
         }
         len.store(0, Ordering::Release);
-        address.store(what.as_ptr() as usize, Ordering::Release);
+        address.store(tagged, Ordering::Release);
         len.store(what.len(), Ordering::Release);
     }
 
@@ -285,11 +298,16 @@ impl Thread {
         self.blocked_on.0.store(0, Ordering::Release);
     }
 
+    /// Whether what it waited on last was nothing in particular: work, or a key.
+    pub(crate) fn idles(&self) -> bool {
+        self.blocked_on.0.load(Ordering::Acquire) & IDLES != 0
+    }
+
     /// What it waited on last.
     pub(crate) fn blocked_on(&self) -> Option<&'static str> {
         let (address, len) = (&self.blocked_on.0, &self.blocked_on.1);
         let before = len.load(Ordering::Acquire);
-        let at = address.load(Ordering::Acquire) as *const u8;
+        let at = (address.load(Ordering::Acquire) & !IDLES) as *const u8;
         if before == 0 || len.load(Ordering::Acquire) != before {
             return None;
         }

@@ -145,6 +145,7 @@ impl Builder {
         thread.wakes.store(0, Ordering::Relaxed);
         thread.migrations.store(0, Ordering::Relaxed);
         thread.ended.store(0, Ordering::Relaxed);
+        thread.hung.store(0, Ordering::Relaxed);
         thread.forget_blocked_on();
         // SAFETY: THREAD-OWN: the lock of `own` is held, and the thread is nobody's yet.
         let cancel = unsafe { &mut *thread.cancel.get() };

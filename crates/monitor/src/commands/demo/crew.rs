@@ -30,6 +30,11 @@ impl Crew {
         Ok(())
     }
 
+    /// Whether one of the threads has not ended.
+    pub fn still_runs(&self) -> bool {
+        self.handles.iter().any(|handle| !handle.is_finished())
+    }
+
     /// Waits for the end of all threads.
     pub fn join(self, cx: &mut TaskCx) {
         for handle in self.handles {

@@ -1,0 +1,160 @@
+//! What is counted of waits and wakes, and under which name.
+#![cfg(all(feature = "stats", not(loom)))]
+
+use core::pin::pin;
+use core::time::Duration;
+use layercake_wait::host::std::{StdHost, enter, spawn};
+use layercake_wait::stats::{self, Stats};
+use layercake_wait::{CancelToken, Cancelled, Host, TimedOut, Waiter, wait_any};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+
+type WaitQueue = layercake_wait::WaitQueue<StdHost>;
+
+fn find(name: &str) -> Option<Stats> {
+    let mut found = None;
+    stats::for_each(|stats| {
+        if stats.name == name {
+            assert!(found.replace(*stats).is_none(), "{name} is there twice");
+        }
+    });
+    found
+}
+
+#[track_caller]
+fn balanced(name: &str) -> Stats {
+    let stats = find(name).expect("it is known");
+    assert_eq!(stats.in_flight(), 0, "{stats:?}");
+    assert_eq!(stats.waiters, 0, "{stats:?}");
+    stats
+}
+
+fn wait_until_waiting(queue: &WaitQueue, count: usize) {
+    while queue.waiters() < count {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_wake_without_anybody_is_found_empty() {
+    let queue = WaitQueue::new("counted: nobody");
+    assert_eq!(find("counted: nobody"), None, "known from the first event");
+    queue.wake_one();
+    queue.wake_n(3);
+    queue.wake_all();
+    let stats = balanced("counted: nobody");
+    assert_eq!((stats.sent, stats.found_empty, stats.waits), (3, 3, 0));
+}
+
+#[test]
+fn a_wake_that_is_used_is_consumed_and_timed() {
+    static QUEUE: WaitQueue = WaitQueue::new("counted: used");
+    static READY: AtomicBool = AtomicBool::new(false);
+    let waiter = spawn(|cx| QUEUE.wait_until(cx, |_| READY.load(SeqCst).then_some(())));
+    wait_until_waiting(&QUEUE, 1);
+    assert_eq!(find("counted: used").unwrap().waiters, 1);
+    READY.store(true, SeqCst);
+    assert!(QUEUE.wake_one());
+    waiter.join().unwrap();
+    let stats = balanced("counted: used");
+    assert_eq!((stats.sent, stats.consumed, stats.waits), (1, 1, 1));
+    // It may not have parked yet when the wake came; then there was nothing to time.
+    assert!(stats.measured() <= 1);
+    assert_eq!(stats.latency_of(50) > 0, stats.measured() == 1);
+}
+
+#[test]
+fn an_unused_wake_one_is_handed_on_and_sent_again() {
+    static QUEUE: WaitQueue = WaitQueue::new("counted: handed on");
+    static LOOKED: AtomicU32 = AtomicU32::new(0);
+    enter(|cx| {
+        let first = pin!(Waiter::new());
+        first.as_ref().prepare(&QUEUE, cx);
+        let second = spawn(|cx| {
+            QUEUE.wait_until(cx, |_| (LOOKED.fetch_add(1, SeqCst) > 1).then_some(()));
+        });
+        wait_until_waiting(&QUEUE, 2);
+        while LOOKED.load(SeqCst) < 2 {
+            std::thread::yield_now();
+        }
+        QUEUE.wake_one();
+        first.as_ref().clear();
+        second.join().unwrap();
+    });
+    let stats = balanced("counted: handed on");
+    assert_eq!((stats.sent, stats.handed_on, stats.consumed), (2, 1, 1));
+}
+
+#[test]
+fn deadlines_and_cancels_are_counted() {
+    static QUEUE: WaitQueue = WaitQueue::new("counted: in vain");
+    static OTHER: WaitQueue = WaitQueue::new("counted: in vain, too");
+    static STOP: CancelToken<StdHost> = CancelToken::new("counted: token");
+    enter(|cx| {
+        let soon = || StdHost::now() + Duration::from_millis(2);
+        let none = QUEUE.wait_until_deadline(cx, soon(), |_| None::<()>);
+        assert_eq!(none, Err(TimedOut));
+        let none = wait_any(cx, [&QUEUE, &OTHER], Some(soon()), |_| None::<()>);
+        assert_eq!(none, Err(TimedOut));
+        let waiter = pin!(Waiter::new());
+        waiter.as_ref().prepare(&QUEUE, cx);
+        let ended = waiter.as_ref().maybe_block_until(cx, soon());
+        assert_eq!(ended, Err(TimedOut));
+        STOP.cancel();
+        let none = QUEUE.wait_until_cancelled(cx, &STOP, |_| None::<()>);
+        assert_eq!(none, Err(Cancelled));
+    });
+    let stats = balanced("counted: in vain");
+    assert_eq!((stats.timeouts, stats.cancels, stats.sent), (3, 1, 0));
+    assert_eq!(balanced("counted: in vain, too").timeouts, 1);
+}
+
+#[test]
+fn queues_of_one_name_count_as_one() {
+    for _ in 0..3 {
+        WaitQueue::new("counted: one name").wake_one();
+    }
+    assert_eq!(balanced("counted: one name").sent, 3);
+}
+
+#[test]
+fn every_wake_of_a_crowd_ends_in_one_way() {
+    static QUEUE: WaitQueue = WaitQueue::new("counted: crowd");
+    static ITEMS: AtomicU32 = AtomicU32::new(0);
+    const ROUNDS: u32 = 2000;
+    let take = || {
+        let taken = ITEMS.fetch_update(SeqCst, SeqCst, |items| items.checked_sub(1));
+        taken.ok().map(|_| ())
+    };
+    let takers: Vec<_> = (0..4)
+        .map(|n| {
+            spawn(move |cx| {
+                let mut taken = 0;
+                while taken < ROUNDS {
+                    let soon = StdHost::now() + Duration::from_micros(50);
+                    let got = match (n + taken) % 3 {
+                        0 => QUEUE.wait_until_deadline(cx, soon, |_| take()).is_ok(),
+                        1 => wait_any(cx, [&QUEUE], Some(soon), |_| take()).is_ok(),
+                        _ => {
+                            QUEUE.idle_until(cx, |_| take());
+                            true
+                        }
+                    };
+                    taken += u32::from(got);
+                }
+            })
+        })
+        .collect();
+    for n in 0..4 * ROUNDS {
+        ITEMS.fetch_add(1, SeqCst);
+        match n % 5 {
+            0 => _ = QUEUE.wake_all(),
+            1 => _ = QUEUE.wake_n(2),
+            _ => _ = QUEUE.wake_one(),
+        }
+        // Never counted as ended before it is counted as sent.
+        assert!(find("counted: crowd").unwrap().in_flight() < 100);
+    }
+    takers.into_iter().for_each(|taker| taker.join().unwrap());
+    let stats = balanced("counted: crowd");
+    assert!(stats.sent >= 4 * ROUNDS as usize && stats.consumed > 0);
+}
