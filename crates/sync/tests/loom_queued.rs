@@ -25,6 +25,11 @@ fn trying_excludes() {
 }
 
 #[test]
+fn trying_in_vain_leaves_nothing() {
+    models::trying_in_vain::<QueuedLock>(3);
+}
+
+#[test]
 fn first_queued_first_served() {
     models::order::<QueuedLock>(3);
 }
@@ -49,6 +54,8 @@ const RELAXED_FREE: u8 = 1;
 const LOST_SUCCESSOR: u8 = 2;
 /// The holder frees the lock without looking who waits.
 const FREED_OVER_WAITERS: u8 = 3;
+/// One who tries marks the lock as held, and looks afterwards whether it was free.
+const MARKED_BY_TRY: u8 = 4;
 
 /// A queued lock with one thing wrong, named by `WRONG`.
 struct Mutant<const WRONG: u8> {
@@ -122,6 +129,10 @@ unsafe impl<const WRONG: u8> RawLock for Mutant<WRONG> {
     }
 
     fn try_acquire(&self) -> Option<()> {
+        if WRONG == MARKED_BY_TRY {
+            let before = self.tail.swap(HELD, Acquire);
+            return before.is_null().then_some(());
+        }
         self.tail
             .compare_exchange(ptr::null_mut(), HELD, Acquire, Relaxed)
             .ok()
@@ -185,4 +196,11 @@ fn mutant_lost_successor() {
 #[should_panic]
 fn mutant_freed_over_waiters() {
     models::exclusion::<Mutant<FREED_OVER_WAITERS>>(2, 1, 3);
+}
+
+// The end of the queue is lost: the waiter at the end waits for one behind it.
+#[test]
+#[should_panic]
+fn mutant_marked_by_try() {
+    models::trying_in_vain::<Mutant<MARKED_BY_TRY>>(3);
 }

@@ -24,6 +24,11 @@ fn trying_excludes() {
 }
 
 #[test]
+fn trying_in_vain_leaves_nothing() {
+    models::trying_in_vain::<TicketLock>(3);
+}
+
+#[test]
 fn first_come_first_served() {
     models::order::<TicketLock>(3);
 }
@@ -50,6 +55,8 @@ const LOST_TICKET: u8 = 2;
 const NO_QUEUE: u8 = 3;
 /// Trying draws a ticket without looking whether it is served.
 const BLIND_TRY: u8 = 4;
+/// One who tries in vain has drawn a ticket, and goes.
+const LEFT_TICKET: u8 = 5;
 
 // SAFETY: none: RAW-LOCK is broken, and the models have to say so.
 unsafe impl<const WRONG: u8> RawLock for Mutant<WRONG> {
@@ -95,6 +102,10 @@ unsafe impl<const WRONG: u8> RawLock for Mutant<WRONG> {
         let serving = self.load();
         if WRONG == BLIND_TRY {
             return Some(self.next.fetch_add(1, Ordering::Acquire));
+        }
+        if WRONG == LEFT_TICKET {
+            let mine = self.next.fetch_add(1, Ordering::Relaxed);
+            return (mine == serving).then_some(mine);
         }
         self.next
             .compare_exchange(serving, serving + 1, Ordering::Relaxed, Ordering::Relaxed)
@@ -163,4 +174,10 @@ fn mutant_blind_try() {
 #[should_panic(expected = "Causality violation")]
 fn mutant_relaxed_try() {
     models::trying::<Mutant<RELAXED_LOCK>>(3);
+}
+
+#[test]
+#[should_panic(expected = "exceeded")]
+fn mutant_left_ticket() {
+    models::trying_in_vain::<Mutant<LEFT_TICKET>>(3);
 }

@@ -6,9 +6,14 @@
 use std::{
     env,
     process::{Command, Stdio},
+    time::Duration,
 };
 
-use super::{Effort, Options, Tally, libtest, loom};
+use super::{
+    Effort, Options, Tally, libtest, loom,
+    pool::{self, Verdict},
+    session,
+};
 use crate::{
     check::layers,
     error::Result,
@@ -21,6 +26,19 @@ const FLAGS: &str = "-Zmiri-disable-isolation -Zmiri-ignore-leaks -Zmiri-permiss
 /// More schedules of the same test.
 const MANY_SEEDS: &str = "-Zmiri-many-seeds=0..16";
 
+/// The locks, with everything about them that can be switched on.
+const LOCKS: [&str; 3] = ["--package", "layercake-sync", "--all-features"];
+/// Their tests that are about a feature.
+const WITH_FEATURES: [&str; 3] = ["adapters", "order", "runtime_check"];
+/// Those that are quick, and about threads that meet: for as many schedules as this.
+const SEEDED: [(&str, &[&str]); 2] = [
+    ("stats", &[]),
+    ("threads", &["queued_counts", "readers_see", "tries_are"]),
+];
+const SEEDS: u32 = 64;
+/// For all schedules of one of them. A lock that hangs spins, and prints nothing.
+const LIMIT: Duration = Duration::from_secs(600);
+
 pub fn run(options: &Options, tally: &mut Tally) -> Result<()> {
     if !available() {
         println!("miri ... skipped (there is no nightly Rust with Miri, and it is not needed)");
@@ -28,11 +46,12 @@ pub fn run(options: &Options, tally: &mut Tally) -> Result<()> {
         return Ok(());
     }
     let metadata = workspace::metadata(Scope::Members)?;
-    let mut command = nightly();
-    command.args(["miri", "test", "--no-fail-fast", "--lib"]);
-    command
-        .arg("--target-dir")
-        .arg(workspace::target_dir()?.join("miri"));
+    let more = match options.effort {
+        Effort::Full => MANY_SEEDS,
+        _ => "",
+    };
+    let mut command = miri_test(more)?;
+    command.args(["--no-fail-fast", "--lib"]);
     for package in layers::PORTABLE {
         command.args(["--package", package]);
         for (test, _) in workspace::targets(&metadata, package, "test") {
@@ -41,20 +60,75 @@ pub fn run(options: &Options, tally: &mut Tally) -> Result<()> {
             }
         }
     }
+    filtered(&mut command, options);
+    libtest::run("miri", command, tally)?;
+
+    // The parts of the locks that only features have.
+    let mut command = miri_test(more)?;
+    command
+        .arg("--no-fail-fast")
+        .args(LOCKS)
+        .args(tests(&WITH_FEATURES));
+    filtered(&mut command, options);
+    libtest::run("miri", command, tally)?;
+
+    seeds(options, tally);
+    Ok(())
+}
+
+/// Runs what is about threads that meet under many schedules. All schedules of a test binary are
+/// one test, as Miri runs several at a time and mixes what they print.
+fn seeds(options: &Options, tally: &mut Tally) {
+    let name = |target: &str| format!("miri::layercake-sync::{target} ({SEEDS} seeds)");
+    let picked = SEEDED
+        .into_iter()
+        .filter(|(target, _)| options.picks(&name(target)));
+    let run = |(target, tests)| (name(target), under_seeds(target, tests));
+    // One at a time: each takes all cores.
+    pool::run(picked.collect(), 1, run, tally);
+}
+
+fn under_seeds(target: &str, tests: &[&str]) -> Verdict {
+    let outcome = miri_test(&format!("-Zmiri-many-seeds=0..{SEEDS}")).and_then(|mut command| {
+        command
+            .args(LOCKS)
+            .args(["--test", target, "--"])
+            .args(tests);
+        command.stdin(Stdio::null());
+        session::run(command, &[], LIMIT)
+    });
+    match outcome {
+        Ok(outcome) if matches!(outcome.end, session::End::Exited(0)) => Verdict::Pass,
+        Ok(outcome) => Verdict::Fail(outcome.report()),
+        Err(error) => Verdict::Fail(error.to_string()),
+    }
+}
+
+/// `cargo miri test`, with the usual flags and `more`, unless the caller of this has set others.
+fn miri_test(more: &str) -> Result<Command> {
+    let mut command = nightly();
+    command
+        .args(["miri", "test", "--target-dir"])
+        .arg(workspace::target_dir()?.join("miri"));
     if env::var_os("MIRIFLAGS").is_none() {
-        let more = if options.effort == Effort::Full {
-            MANY_SEEDS
-        } else {
-            ""
-        };
         command.env("MIRIFLAGS", format!("{FLAGS} {more}"));
     }
-    // Miri is a thousand times slower than the machine; how often is not what it is for.
-    command.env("PROPTEST_CASES", "4");
+    // Miri is a thousand times slower than the machine; how often is not what it is for. And to
+    // walk its stack for a panic that a test expects takes seconds.
+    command
+        .env("PROPTEST_CASES", "4")
+        .env("RUST_BACKTRACE", "0");
+    Ok(command)
+}
+
+fn tests<'a>(names: &'a [&str]) -> impl Iterator<Item = &'a str> {
+    names.iter().flat_map(|name| ["--test", name])
+}
+
+fn filtered(command: &mut Command, options: &Options) {
     if let Some(filter) = &options.filter {
         command.args(["--", filter]);
     }
-    libtest::run("miri", command, tally)
 }
 
 /// The nightly cargo, free of what ties this process to the workspace's toolchain.

@@ -118,6 +118,33 @@ pub fn exclusion<R: RawLock + 'static>(threads: u32, rounds: u32, preemptions: u
     });
 }
 
+/// One who tries in vain leaves nothing behind: whoever waited before it and whoever takes the lock
+/// after it get their turn.
+pub fn trying_in_vain<R: RawLock + 'static>(preemptions: usize) {
+    explore(preemptions, || {
+        let shared = Shared::<R>::new();
+        let held = shared.lock.acquire::<Core>();
+        let other = {
+            let shared = shared.clone();
+            thread::spawn(move || shared.add_locked())
+        };
+        assert!(shared.lock.try_acquire().is_none(), "it is held");
+        shared.add();
+        // SAFETY: LOCK-HELD.
+        unsafe { shared.lock.release::<Core>(held) };
+        let tried = shared.lock.try_acquire();
+        if let Some(held) = tried {
+            shared.add();
+            // SAFETY: LOCK-HELD.
+            unsafe { shared.lock.release::<Core>(held) };
+        }
+        shared.add_locked();
+        other.join().unwrap();
+        assert!(!shared.lock.is_locked(), "somebody's place is left");
+        assert_eq!(shared.get(), 3 + u32::from(tried.is_some()));
+    });
+}
+
 /// L1, for those who only try: who gets in is alone, and sees what the last holder did.
 pub fn trying<R: RawLock + 'static>(preemptions: usize) {
     explore(preemptions, || {
