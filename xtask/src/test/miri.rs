@@ -30,12 +30,13 @@ const MANY_SEEDS: &str = "-Zmiri-many-seeds=0..16";
 const LOCKS: [&str; 3] = ["--package", "layercake-sync", "--all-features"];
 /// Their tests that are about a feature.
 const WITH_FEATURES: [&str; 3] = ["adapters", "order", "runtime_check"];
-/// Those that are quick, and about threads that meet: for as many schedules as this.
+/// Those that are quick, and about threads that meet: for many schedules.
 const SEEDED: [(&str, &[&str]); 2] = [
     ("stats", &[]),
     ("threads", &["queued_counts", "readers_see", "tries_are"]),
 ];
-const SEEDS: u32 = 64;
+/// How many of them with `--full`, and else.
+const SEEDS: [u32; 2] = [64, 8];
 /// For all schedules of one of them. A lock that hangs spins, and prints nothing.
 const LIMIT: Duration = Duration::from_secs(600);
 
@@ -79,17 +80,22 @@ pub fn run(options: &Options, tally: &mut Tally) -> Result<()> {
 /// Runs what is about threads that meet under many schedules. All schedules of a test binary are
 /// one test, as Miri runs several at a time and mixes what they print.
 fn seeds(options: &Options, tally: &mut Tally) {
-    let name = |target: &str| format!("miri::layercake-sync::{target} ({SEEDS} seeds)");
+    let [full, usual] = SEEDS;
+    let seeds = match options.effort {
+        Effort::Full => full,
+        _ => usual,
+    };
+    let name = |target: &str| format!("miri::layercake-sync::{target} ({seeds} seeds)");
     let picked = SEEDED
         .into_iter()
         .filter(|(target, _)| options.picks(&name(target)));
-    let run = |(target, tests)| (name(target), under_seeds(target, tests));
+    let run = |(target, tests)| (name(target), under_seeds(target, tests, seeds));
     // One at a time: each takes all cores.
     pool::run(picked.collect(), 1, run, tally);
 }
 
-fn under_seeds(target: &str, tests: &[&str]) -> Verdict {
-    let outcome = miri_test(&format!("-Zmiri-many-seeds=0..{SEEDS}")).and_then(|mut command| {
+fn under_seeds(target: &str, tests: &[&str], seeds: u32) -> Verdict {
+    let outcome = miri_test(&format!("-Zmiri-many-seeds=0..{seeds}")).and_then(|mut command| {
         command
             .args(LOCKS)
             .args(["--test", target, "--"])
