@@ -6,6 +6,7 @@ pub mod completion;
 pub mod condvar;
 pub mod conformance;
 pub mod host;
+mod list;
 mod mutant;
 pub mod mutex;
 mod node;

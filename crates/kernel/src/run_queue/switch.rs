@@ -1,16 +1,15 @@
 //! Giving the core to another thread: the one place that switches, and the reasons for it.
 
 use super::sleep_check::check_may_sleep;
-use super::wake::make_runnable;
-use super::{ENDS, Locked, NOTIFIED, PARKED, RUNNING, STAYS, thread_of};
-use crate::cpu::{self, Counts};
+use super::wake::migrate;
+use super::{Locked, NOTIFIED, PARKED, RUNNING, thread_of};
+use crate::cpu::{self, Core, Counts};
 use crate::sync::TaskCx;
 use crate::thread::{self, Thread};
 use crate::wait::Instant;
 use crate::{irq, time};
 use core::sync::atomic::Ordering;
 use layercake_arch_arm64 as arch;
-use layercake_sched::{Enqueue, PutPrev};
 
 /// Why a core looks for another thread.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,7 +18,13 @@ enum Why {
     Yielded,
     Park,
     Exit,
+    /// It may not run on this core any more.
+    Move,
 }
+
+/// What a switch carries, beside the address of the thread that was left, if that is to go on on
+/// another core. (A thread's address is even.)
+const MOVES: usize = 1;
 
 /// Gives this core to whoever should have it. Interrupts are masked. Returns when the calling
 /// thread runs again, perhaps on another core; at once if it may go on.
@@ -29,7 +34,7 @@ enum Why {
 fn reschedule(why: Why) {
     let core = cpu::this();
     let prev = thread::current();
-    let mut locked = Locked::take(core);
+    let locked = Locked::take(core);
     if why == Why::Park
         && prev
             .permit
@@ -41,8 +46,14 @@ fn reschedule(why: Why) {
         prev.permit.swap(RUNNING, Ordering::Acquire);
         return;
     }
+    switch_from(core, prev, locked, why);
+}
+
+/// [`reschedule`] once this core's run queue is locked.
+#[inline(always)]
+fn switch_from(core: &'static Core, prev: &'static Thread, mut locked: Locked, why: Why) {
     prev.need_resched.store(false, Ordering::Relaxed);
-    let now = time::now_ns();
+    let now = time::rough_now_ns();
     let queue = locked.queue();
     let from_idle = core::ptr::eq(prev, &core.idle);
     let picked = match why {
@@ -50,20 +61,12 @@ fn reschedule(why: Why) {
             None => return,
             next => next,
         },
-        Why::Preempted => {
-            if !from_idle {
-                queue.put_prev(now, PutPrev::Preempted);
-            }
-            queue.pick_next(now)
-        }
-        Why::Park | Why::Exit => {
-            queue.block_current(now);
-            queue.pick_next(now)
-        }
+        Why::Preempted => queue.preempt_current(now),
+        Why::Park | Why::Exit | Why::Move => queue.block_and_pick(now),
     };
     let next = picked.as_ref().map_or(&core.idle, thread_of);
     let to_idle = picked.is_none();
-    if let Some(event) = queue.next_event() {
+    if let Some(event) = picked.as_ref().and_then(|next| queue.event_of(next)) {
         time::at_least_by(core, event);
     }
     if core::ptr::eq(next, prev) {
@@ -89,21 +92,29 @@ fn reschedule(why: Why) {
             call_idle(u64::MAX);
         }
     }
+    let stays = why == Why::Yielded || why == Why::Preempted && !from_idle;
+    if !stays && !to_idle {
+        locked.count(-1);
+    }
     core.current
         .store((&raw const *next).cast_mut(), Ordering::Relaxed);
     locked.hand_over();
     // SAFETY: SWITCH, CURRENT: `next` is off its stack (it was on a run queue, see the head of this
     // file, or is this core's idle thread), interrupts are masked, and `prev` is kept for ever.
-    let came_from = unsafe {
+    let left = unsafe {
         arch::core_block::set_current((&raw const *next).cast());
         arch::switch::switch(
             prev.saved_sp.as_ptr(),
             next.saved_sp.get(),
-            prev as *const _ as usize,
+            match why {
+                Why::Exit => &raw const *prev as usize,
+                Why::Move => &raw const *prev as usize | MOVES,
+                _ => 0,
+            },
         )
     };
     // SAFETY: SWITCH: what `switch` carried.
-    unsafe { finish_switch(came_from) }
+    unsafe { finish_switch(left) }
 }
 
 /// Tells an idle core that may run it of a thread that has to wait here: that core pulls it.
@@ -121,45 +132,57 @@ fn call_idle(among: u64) {
     }
 }
 
-/// The first thing after a switch: lets go of the run queue, and of the thread that was left.
+/// The first thing after a switch: lets go of the run queue, and of the thread that was left if
+/// it has ended or is to go on elsewhere.
 ///
 /// # Safety
 ///
 /// Invariant **SWITCH**: called once after each switch, with interrupts masked and with what
 /// `switch` returned.
 #[inline]
-pub(crate) unsafe fn finish_switch(came_from: usize) {
-    // SAFETY: THREAD-STABLE, SWITCH: the address of the thread that was left.
-    let prev = unsafe { &*(came_from as *const Thread) };
-    // The lock that the thread that was left took, on this core.
-    let locked = Locked { core: cpu::this() };
-    // Asked under the lock: once it is open, the thread may run, and end, on another core.
-    let leaving = prev.leaving.load(Ordering::Relaxed);
-    if leaving != STAYS {
-        return after_leaving(prev, leaving, locked);
-    }
-    drop(locked);
-}
-
-/// What is due for a thread that is off its stack, besides letting go of it.
-#[cold]
-fn after_leaving(prev: &'static Thread, leaving: u8, locked: Locked) {
-    // One that was to move and parked instead is placed when it is woken, which is from when the
-    // lock is open.
-    let parked = prev.permit.load(Ordering::Relaxed) == PARKED;
-    prev.leaving.store(STAYS, Ordering::Relaxed);
-    drop(locked);
-    if leaving == ENDS {
-        thread::after_end_of(prev);
-    } else if !parked {
-        make_runnable(prev, Enqueue::Migrate);
+pub(crate) unsafe fn finish_switch(left: usize) {
+    // SAFETY: LOCK-HELD: taken by the thread that was left, on this core.
+    unsafe { cpu::this().run_queue.force_unlock() };
+    if left != 0 {
+        core::hint::cold_path();
+        // SAFETY: THREAD-STABLE, SWITCH: the thread that left its stack, for ever or on this core,
+        // carried its address.
+        let thread = unsafe { &*((left & !MOVES) as *const Thread) };
+        if left & MOVES == 0 {
+            thread::after_end_of(thread);
+        } else {
+            migrate(thread);
+        }
     }
 }
 
 /// Gives this core to whoever is more urgent, or whose turn it is. Interrupts are masked.
 #[inline(never)]
 pub(super) fn make_way() {
+    if thread::current().must_move.load(Ordering::Relaxed) {
+        core::hint::cold_path();
+        return move_away();
+    }
     reschedule(Why::Preempted);
+}
+
+/// [`make_way`] of a thread that perhaps may not run here any more.
+#[cold]
+fn move_away() {
+    let current = thread::current();
+    current.must_move.store(false, Ordering::Relaxed);
+    // Should the answer change now, another software interrupt comes.
+    if current.allowed().contains(cpu::this().id()) {
+        reschedule(Why::Preempted);
+    } else {
+        reschedule(Why::Move);
+    }
+}
+
+/// [`make_way`] with the run queue locked: by a wake, in which this turned out to be needed.
+#[inline(never)]
+pub(super) fn make_way_locked(locked: Locked) {
+    switch_from(locked.core, thread::current(), locked, Why::Preempted);
 }
 
 /// Switches if it may and should: from a place where preemption has just come on.
@@ -197,9 +220,9 @@ pub(crate) fn yield_now() {
     unsafe { arch::irq::restore(state) }
 }
 
-/// Ends the calling thread. Interrupts are masked.
+/// Ends the calling thread.
 pub(crate) fn leave_for_ever() -> ! {
-    debug_assert!(arch::irq::masked());
+    let _ = arch::irq::save();
     reschedule(Why::Exit);
     unreachable!("a thread that has ended was switched to");
 }
@@ -209,18 +232,30 @@ pub(crate) fn leave_for_ever() -> ! {
 pub(crate) fn park(_cx: &mut TaskCx, deadline: Option<Instant>) {
     let current = thread::current();
     check_may_sleep(current);
+    match deadline {
+        None => block(),
+        Some(deadline) => park_until(current, deadline),
+    }
+}
+
+/// [`park`] with a deadline.
+#[inline(never)]
+fn park_until(current: &'static Thread, deadline: Instant) {
     if current.permit.load(Ordering::Relaxed) == NOTIFIED {
         current.permit.swap(RUNNING, Ordering::Acquire);
         return;
     }
-    if deadline.is_some_and(|deadline| !time::arm_park(current, deadline)) {
-        return;
-    }
-    let state = arch::irq::save();
-    reschedule(Why::Park);
-    // SAFETY: IRQ-NEST: `state` is from above.
-    unsafe { arch::irq::restore(state) };
-    if deadline.is_some() {
+    if time::arm_park(current, deadline) {
+        block();
         time::disarm_park(current);
     }
+}
+
+/// Leaves the core until unparked. The caller may sleep, so interrupts are on.
+#[inline(always)]
+fn block() {
+    arch::irq::mask();
+    reschedule(Why::Park);
+    // SAFETY: IRQ-NEST: a thread that may sleep has them on, which was checked.
+    unsafe { arch::irq::unmask() };
 }
