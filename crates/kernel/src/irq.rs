@@ -88,10 +88,10 @@ pub(crate) fn init_core() {
     // The same on each core; the first one has the others wait until it is done.
     HANDLERS[SGI_RESCHEDULE as usize].store(on_reschedule as Handler as *mut (), Ordering::Relaxed);
     HANDLERS[counter::PPI as usize].store(on_timer as Handler as *mut (), Ordering::Relaxed);
+    let on_move: Handler = run_queue::on_move_sgi;
+    HANDLERS[SGI_MOVE as usize].store(on_move as *mut (), Ordering::Relaxed);
     platform.enable(IrqId(SGI_RESCHEDULE));
     platform.enable(IrqId(SGI_STOP));
-    let move_on: Handler = run_queue::on_move_sgi;
-    HANDLERS[SGI_MOVE as usize].store(move_on as *mut (), Ordering::Release);
     platform.enable(IrqId(SGI_MOVE));
     time::init_core();
 }

@@ -21,6 +21,15 @@ pub enum ArgError<'a> {
         /// What is allowed.
         range: RangeInclusive<u64>,
     },
+    /// As `OutOfRange`, where numbers below zero are allowed.
+    OutOfIntegers {
+        /// The place, as the synopsis calls it.
+        place: &'static str,
+        /// The word.
+        word: &'a str,
+        /// What is allowed.
+        range: RangeInclusive<i64>,
+    },
     /// Expected one of some words.
     NoChoice {
         /// The word.
@@ -39,6 +48,10 @@ impl fmt::Display for ArgError<'_> {
                 write!(f, "{place} is a number, which `{}` is not", Short(word))
             }
             Self::OutOfRange { place, word, range } => {
+                let (from, to) = (range.start(), range.end());
+                write!(f, "{place} is from {from} to {to}, not {}", Short(word))
+            }
+            Self::OutOfIntegers { place, word, range } => {
                 let (from, to) = (range.start(), range.end());
                 write!(f, "{place} is from {from} to {to}, not {}", Short(word))
             }
@@ -107,6 +120,39 @@ pub fn number<'a>(
         .ok_or(ArgError::OutOfRange { place, word, range })
 }
 
+/// The number that `word` is, which may be below zero: `-` and what [`number`] takes.
+///
+/// # Errors
+///
+/// `word` is no number, or none in `range`.
+///
+/// ```
+/// use layercake_monitor::args::integer;
+///
+/// assert_eq!(integer("N", "-20", -20..=19), Ok(-20));
+/// let error = integer("N", "20", -20..=19).unwrap_err();
+/// assert_eq!(error.to_string(), "N is from -20 to 19, not 20");
+/// ```
+pub fn integer<'a>(
+    place: &'static str,
+    word: &'a str,
+    range: RangeInclusive<i64>,
+) -> Result<i64, ArgError<'a>> {
+    let (below, digits) = match word.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, word),
+    };
+    let value = match number(place, digits, 0..=u64::MAX) {
+        Ok(value) => i64::try_from(value).ok(),
+        Err(ArgError::NotANumber { .. }) => return Err(ArgError::NotANumber { place, word }),
+        Err(_) => None,
+    };
+    value
+        .map(|value| if below { -value } else { value })
+        .filter(|value| range.contains(value))
+        .ok_or(ArgError::OutOfIntegers { place, word, range })
+}
+
 /// Which of `choices` the word is, as its index.
 ///
 /// # Errors
@@ -151,6 +197,20 @@ mod tests {
             number("N", "18446744073709551615", 0..=u64::MAX),
             Ok(u64::MAX)
         );
+    }
+
+    #[test]
+    fn integers_have_a_sign() {
+        assert_eq!(integer("N", "-0x10", -20..=19), Ok(-16));
+        assert_eq!(integer("N", "19", -20..=19), Ok(19));
+        for word in ["", "-", "--1", "+1", "- 1", "1-"] {
+            let error = integer("N", word, -20..=19);
+            assert_eq!(error, Err(ArgError::NotANumber { place: "N", word }));
+        }
+        for word in ["-21", "20", "99999999999999999999", "-9223372036854775809"] {
+            let error = integer("N", word, -20..=19);
+            assert!(matches!(error, Err(ArgError::OutOfIntegers { .. })));
+        }
     }
 
     #[test]

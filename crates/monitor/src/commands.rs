@@ -4,19 +4,26 @@
 //! it prints what it has to say and returns how it ended. It does not know whether a person or a
 //! script called it.
 
-mod cores;
+mod affinity;
+mod busy;
+mod cpu;
 mod demo;
 mod echo;
 mod help;
 mod input;
+mod kill;
+mod listing;
 mod locks;
 mod log;
+mod nice;
 mod panic;
 mod power;
 mod queues;
 mod sleep;
 mod stall;
+mod target;
 mod threads;
+mod top;
 mod uptime;
 mod workqueues;
 
@@ -29,7 +36,12 @@ pub type Run = for<'a> fn(&mut Session<'_>, &[&'a str]) -> Result<(), Failure<'a
 pub const TABLE: &[Command<Run>] = &[
     help::COMMAND,
     threads::COMMAND,
-    cores::COMMAND,
+    top::COMMAND,
+    cpu::COMMAND,
+    kill::COMMAND,
+    nice::COMMAND,
+    affinity::COMMAND,
+    busy::COMMAND,
     locks::COMMAND,
     queues::COMMAND,
     workqueues::COMMAND,

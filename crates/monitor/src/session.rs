@@ -82,6 +82,28 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// The next key that is or was typed, if one comes before `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// Ctrl-C was pressed.
+    pub fn key_until(&mut self, deadline: time::Instant) -> Result<Option<u8>, Failure<'static>> {
+        if self.typed.take_interrupt() {
+            return Err(Failure::Interrupted);
+        }
+        if self.typed.is_empty() {
+            let mut bytes = [0; 128];
+            match console::read_deadline(self.cx, &mut bytes, deadline) {
+                Ok(count) => self.typed.push(&bytes[..count]),
+                Err(_) => return Ok(None),
+            }
+            if self.typed.take_interrupt() {
+                return Err(Failure::Interrupted);
+            }
+        }
+        Ok(self.typed.pop())
+    }
+
     /// Says how many bytes of input were lost since it was last said.
     pub fn report_loss(&mut self) {
         let lost = console::stats().lost;

@@ -31,6 +31,33 @@ impl fmt::Display for Span {
     }
 }
 
+/// A share in percent, with one digit behind the point, cut, not rounded: `12.3%`. Takes a width when
+/// displayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Percent {
+    per_mille: u64,
+}
+
+impl Percent {
+    /// How much `part` is of `whole`; all is as much as there can be, and of nothing it is nothing.
+    pub fn of(part: Duration, whole: Duration) -> Self {
+        let per_mille = (part.as_nanos() * 1000)
+            .checked_div(whole.as_nanos())
+            .unwrap_or(0);
+        Self {
+            per_mille: per_mille.min(1000) as u64,
+        }
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::<8>::new();
+        write!(text, "{}.{}%", self.per_mille / 10, self.per_mille % 10)?;
+        f.pad(&text)
+    }
+}
+
 /// A count of things: `1 byte`, `2 bytes`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count(pub u64, pub &'static str);
@@ -68,6 +95,22 @@ mod tests {
             format!("{:>9}|", Span(Duration::from_millis(5))),
             " 5.000 ms|"
         );
+    }
+
+    #[test]
+    fn a_share_is_no_more_than_all() {
+        let ms = Duration::from_millis;
+        for (part, whole, text) in [
+            (0, 100, "0.0%"),
+            (1, 3, "33.3%"),
+            (999, 1000, "99.9%"),
+            (5, 4, "100.0%"),
+            (1, 0, "0.0%"),
+        ] {
+            assert_eq!(Percent::of(ms(part), ms(whole)).to_string(), text);
+        }
+        let all = Percent::of(Duration::MAX, Duration::MAX);
+        assert_eq!(format!("{all:>8}|"), "  100.0%|");
     }
 
     #[test]

@@ -29,6 +29,11 @@ impl Typeahead {
         ROOM - self.bytes.len()
     }
 
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// Adds bytes behind the others. What there is no [`room`](Self::room) for is dropped.
     pub fn push(&mut self, bytes: &[u8]) {
         for &byte in bytes.iter().take(self.room()) {

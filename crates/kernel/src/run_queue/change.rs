@@ -1,14 +1,14 @@
 //! Changes to a thread while it runs, waits for a core or is blocked: its priority, its cores.
 
-use super::wake::make_runnable;
-use super::{Locked, MOVES, STAYS, entity, set_need_resched};
+use super::wake::migrate;
+use super::{Locked, entity, set_need_resched};
 use crate::cpu::{self, Counts};
 use crate::sync::IrqCx;
 use crate::thread::{self, Thread};
 use crate::{irq, time};
 use core::sync::atomic::Ordering;
 use layercake_arch_arm64 as arch;
-use layercake_sched::{CpuSet, Enqueue, Priority};
+use layercake_sched::{CpuSet, Priority};
 
 /// Gives `thread` another priority, from now on: if it waits, where it waits best; if it runs, its
 /// core looks whether another should. What the fair class owes it is kept. From any context.
@@ -24,7 +24,7 @@ pub(crate) fn set_priority(thread: &'static Thread, priority: Priority) {
     let core = locked.core.id();
     drop(locked);
     if waited {
-        make_runnable(thread, Enqueue::Migrate);
+        migrate(thread);
     } else if runs {
         // Its turn may have an end now, or others may be more urgent.
         irq::send_sgi(core, irq::SGI_RESCHEDULE);
@@ -52,7 +52,7 @@ pub(crate) fn set_affinity(thread: &'static Thread, cores: CpuSet) {
     let goes = (!stays || idle != 0) && locked.queue().dequeue(&e, time::now_ns()).is_some();
     drop(locked);
     if goes {
-        make_runnable(thread, Enqueue::Migrate);
+        migrate(thread);
     } else if runs && !stays {
         irq::send_sgi(core, irq::SGI_MOVE);
     }
@@ -60,21 +60,11 @@ pub(crate) fn set_affinity(thread: &'static Thread, cores: CpuSet) {
     unsafe { arch::irq::restore(state) }
 }
 
-/// The running thread of this core may have to leave it. In the handler of the software interrupt.
-///
-/// It is taken off the run queue here and now, and off the core when it can be preempted; then
-/// `after_leaving` takes it elsewhere.
+/// The running thread of this core may have to leave it: it looks as soon as it can be preempted. In
+/// the handler of the software interrupt.
 pub(crate) fn on_move_sgi(_: IrqCx<'_>) {
-    let core = cpu::this();
-    Counts::add(&core.counts.sgis);
-    let current = thread::current();
-    let mut locked = Locked::take(core);
-    let moves = !current.is_idle()
-        && !current.allowed().contains(core.id())
-        && current.leaving.load(Ordering::Relaxed) == STAYS;
-    if moves {
-        locked.queue().block_current(time::now_ns());
-        current.leaving.store(MOVES, Ordering::Relaxed);
-        set_need_resched();
-    }
+    Counts::add(&cpu::this().counts.sgis);
+    // Should it be another than was meant, it looks in vain.
+    thread::current().must_move.store(true, Ordering::Relaxed);
+    set_need_resched();
 }

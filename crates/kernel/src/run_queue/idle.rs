@@ -2,7 +2,7 @@
 
 use super::place::Spare;
 use super::switch::make_way;
-use super::wake::make_runnable;
+use super::wake::migrate;
 use super::{Locked, thread_of};
 use crate::cpu::{self, Core, Counts};
 use crate::{thread, time};
@@ -47,7 +47,7 @@ fn pull(core: &'static Core) -> bool {
     if !thread.allowed().contains(core.id()) {
         // Changed while it was on no queue.
         drop(locked);
-        make_runnable(thread, Enqueue::Migrate);
+        migrate(thread);
         return false;
     }
     Counts::add(&thread.migrations);

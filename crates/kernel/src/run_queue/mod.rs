@@ -59,13 +59,6 @@ pub(crate) const NOTIFIED: u8 = 1;
 /// `permit`: on no run queue; whoever unparks it puts it on one.
 pub(crate) const PARKED: u8 = 2;
 
-/// `leaving`: nothing is due when it is off its stack.
-pub(crate) const STAYS: u8 = 0;
-/// `leaving`: it has ended.
-pub(crate) const ENDS: u8 = 1;
-/// `leaving`: it is on no run queue, and goes on on another core.
-pub(crate) const MOVES: u8 = 2;
-
 /// A core's run queue with its raw lock held; the mask is the caller's business.
 struct Locked {
     core: &'static Core,

@@ -1,8 +1,8 @@
 //! Giving the core to another thread: the one place that switches, and the reasons for it.
 
 use super::sleep_check::check_may_sleep;
-use super::wake::make_runnable;
-use super::{ENDS, Locked, NOTIFIED, PARKED, RUNNING, STAYS, thread_of};
+use super::wake::migrate;
+use super::{Locked, NOTIFIED, PARKED, RUNNING, thread_of};
 use crate::cpu::{self, Core, Counts};
 use crate::sync::TaskCx;
 use crate::thread::{self, Thread};
@@ -10,7 +10,6 @@ use crate::wait::Instant;
 use crate::{irq, time};
 use core::sync::atomic::Ordering;
 use layercake_arch_arm64 as arch;
-use layercake_sched::Enqueue;
 
 /// Why a core looks for another thread.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,7 +18,13 @@ enum Why {
     Yielded,
     Park,
     Exit,
+    /// It may not run on this core any more.
+    Move,
 }
+
+/// What a switch carries, beside the address of the thread that was left, if that is to go on on
+/// another core. (A thread's address is even.)
+const MOVES: usize = 1;
 
 /// Gives this core to whoever should have it. Interrupts are masked. Returns when the calling
 /// thread runs again, perhaps on another core; at once if it may go on.
@@ -54,21 +59,13 @@ fn switch_from(core: &'static Core, prev: &'static Thread, mut locked: Locked, w
     }
     let queue = locked.queue();
     let from_idle = core::ptr::eq(prev, &core.idle);
-    // One that is to move, and so is on no queue, is preempted at the next chance. It cannot come to
-    // yield or park before.
-    let leaves = match why {
-        Why::Preempted => prev.leaving.load(Ordering::Relaxed) != STAYS,
-        Why::Yielded | Why::Park => false,
-        Why::Exit => true,
-    };
-    debug_assert_eq!(leaves, prev.leaving.load(Ordering::Relaxed) != STAYS);
     let picked = match why {
         Why::Yielded => match queue.yield_current(now) {
             None => return,
             next => next,
         },
         Why::Preempted => queue.preempt_current(now),
-        Why::Park | Why::Exit => queue.block_and_pick(now),
+        Why::Park | Why::Exit | Why::Move => queue.block_and_pick(now),
     };
     let next = picked.as_ref().map_or(&core.idle, thread_of);
     let to_idle = picked.is_none();
@@ -79,7 +76,7 @@ fn switch_from(core: &'static Core, prev: &'static Thread, mut locked: Locked, w
         return;
     }
     Counts::add(&core.counts.switches);
-    if why == Why::Preempted && !from_idle && !leaves {
+    if why == Why::Preempted && !from_idle {
         offer(prev);
     }
     if to_idle {
@@ -98,7 +95,7 @@ fn switch_from(core: &'static Core, prev: &'static Thread, mut locked: Locked, w
             call_idle(u64::MAX);
         }
     }
-    let stays = why == Why::Yielded || why == Why::Preempted && !from_idle && !leaves;
+    let stays = why == Why::Yielded || why == Why::Preempted && !from_idle;
     if !stays && !to_idle {
         locked.count(-1);
     }
@@ -112,7 +109,11 @@ fn switch_from(core: &'static Core, prev: &'static Thread, mut locked: Locked, w
         arch::switch::switch(
             prev.saved_sp.as_ptr(),
             next.saved_sp.get(),
-            if leaves { &raw const *prev as usize } else { 0 },
+            match why {
+                Why::Exit => &raw const *prev as usize,
+                Why::Move => &raw const *prev as usize | MOVES,
+                _ => 0,
+            },
         )
     };
     // SAFETY: SWITCH: what `switch` carried.
@@ -134,8 +135,8 @@ fn call_idle(among: u64) {
     }
 }
 
-/// The first thing after a switch: lets go of the run queue, and sees to the thread that was
-/// left if it has ended or moves.
+/// The first thing after a switch: lets go of the run queue, and of the thread that was left if
+/// it has ended or is to go on elsewhere.
 ///
 /// # Safety
 ///
@@ -143,39 +144,42 @@ fn call_idle(among: u64) {
 /// `switch` returned.
 #[inline]
 pub(crate) unsafe fn finish_switch(left: usize) {
-    if left == 0 {
-        // SAFETY: LOCK-HELD: taken by the thread that was left, on this core.
-        unsafe { cpu::this().run_queue.force_unlock() };
-    } else {
+    // SAFETY: LOCK-HELD: taken by the thread that was left, on this core.
+    unsafe { cpu::this().run_queue.force_unlock() };
+    if left != 0 {
         core::hint::cold_path();
-        // SAFETY: THREAD-STABLE, SWITCH: the address of the thread that was left.
-        after_leaving(unsafe { &*(left as *const Thread) });
-    }
-}
-
-/// What is due for a thread that is off its stack, besides letting go of it: the lock that it took
-/// on this core is held.
-#[cold]
-fn after_leaving(prev: &'static Thread) {
-    let locked = Locked { core: cpu::this() };
-    // Asked under the lock: once it is open, the thread may run, and end, on another core.
-    let leaving = prev.leaving.load(Ordering::Relaxed);
-    // One that was to move and parked instead is placed when it is woken, which is from when the
-    // lock is open.
-    let parked = prev.permit.load(Ordering::Relaxed) == PARKED;
-    prev.leaving.store(STAYS, Ordering::Relaxed);
-    drop(locked);
-    if leaving == ENDS {
-        thread::after_end_of(prev);
-    } else if !parked {
-        make_runnable(prev, Enqueue::Migrate);
+        // SAFETY: THREAD-STABLE, SWITCH: the thread that left its stack, for ever or on this core,
+        // carried its address.
+        let thread = unsafe { &*((left & !MOVES) as *const Thread) };
+        if left & MOVES == 0 {
+            thread::after_end_of(thread);
+        } else {
+            migrate(thread);
+        }
     }
 }
 
 /// Gives this core to whoever is more urgent, or whose turn it is. Interrupts are masked.
 #[inline(never)]
 pub(super) fn make_way() {
+    if thread::current().must_move.load(Ordering::Relaxed) {
+        core::hint::cold_path();
+        return move_away();
+    }
     reschedule(Why::Preempted);
+}
+
+/// [`make_way`] of a thread that perhaps may not run here any more.
+#[cold]
+fn move_away() {
+    let current = thread::current();
+    current.must_move.store(false, Ordering::Relaxed);
+    // Should the answer change now, another software interrupt comes.
+    if current.allowed().contains(cpu::this().id()) {
+        reschedule(Why::Preempted);
+    } else {
+        reschedule(Why::Move);
+    }
 }
 
 /// [`make_way`] with the run queue locked: by a wake, in which this turned out to be needed.
@@ -219,9 +223,9 @@ pub(crate) fn yield_now() {
     unsafe { arch::irq::restore(state) }
 }
 
-/// Ends the calling thread. Interrupts are masked.
+/// Ends the calling thread.
 pub(crate) fn leave_for_ever() -> ! {
-    debug_assert!(arch::irq::masked());
+    let _ = arch::irq::save();
     reschedule(Why::Exit);
     unreachable!("a thread that has ended was switched to");
 }

@@ -47,7 +47,7 @@ fn notify(thread: &'static Thread) -> bool {
 fn wake_up(thread: &'static Thread) {
     // Nobody else counts: only who has changed PARKED comes here, once for each park.
     Counts::add(&thread.wakes);
-    make_runnable_here(thread, Enqueue::Wake);
+    make_runnable(thread, Enqueue::Wake);
 }
 
 /// Puts a new thread on a run queue.
@@ -55,15 +55,15 @@ pub(crate) fn start(thread: &'static Thread) {
     make_runnable(thread, Enqueue::New);
 }
 
-/// Puts a thread that is on no run queue on one, and sees to it that it runs as soon as it should.
+/// Puts a thread that was taken off a run queue on the best one that it may be on.
 #[inline(never)]
-pub(super) fn make_runnable(thread: &'static Thread, how: Enqueue) {
-    make_runnable_here(thread, how);
+pub(super) fn migrate(thread: &'static Thread) {
+    make_runnable(thread, Enqueue::Migrate);
 }
 
-/// [`make_runnable`] as a part of its caller.
+/// Puts a thread that is on no run queue on one, and sees to it that it runs as soon as it should.
 #[inline(always)]
-fn make_runnable_here(thread: &'static Thread, how: Enqueue) {
+fn make_runnable(thread: &'static Thread, how: Enqueue) {
     let state = arch::irq::save();
     let home = thread.core.load(Ordering::Relaxed);
     let mut locked = Locked::take(cpu::core(home));
@@ -108,21 +108,6 @@ fn make_runnable_here(thread: &'static Thread, how: Enqueue) {
     unsafe { arch::irq::restore(state) };
 }
 
-/// Whether preemption is on.
-#[inline(always)]
-fn may_switch() -> bool {
-    thread::current().preempt_count.load(Ordering::Relaxed) == 0
-}
-
-/// Opens `locked`, of `core`; gives the time at which its running thread must be looked at, if its
-/// timer comes later than that.
-#[inline(always)]
-fn queue_event(mut locked: Locked, core: &Core) -> Option<u64> {
-    let event = locked.queue().next_event();
-    locked.release();
-    event.filter(|event| *event < core.programmed.load(Ordering::Relaxed))
-}
-
 /// Takes `thread`, on no run queue, from the core whose lock is held to core `target`, or to another
 /// if its affinity changes meanwhile. Returns with the lock of that one.
 #[inline]
@@ -144,6 +129,21 @@ fn go_elsewhere(
         }
         target = place(thread, target, how);
     }
+}
+
+/// Whether preemption is on.
+#[inline(always)]
+fn may_switch() -> bool {
+    thread::current().preempt_count.load(Ordering::Relaxed) == 0
+}
+
+/// Opens `locked`, of `core`; gives the time at which its running thread must be looked at, if its
+/// timer comes later than that.
+#[inline(always)]
+fn queue_event(mut locked: Locked, core: &Core) -> Option<u64> {
+    let event = locked.queue().next_event();
+    locked.release();
+    event.filter(|event| *event < core.programmed.load(Ordering::Relaxed))
 }
 
 /// What the software interrupt asks for: looks at this core's queue again. In the handler.

@@ -13,7 +13,6 @@ use super::{ALIVE, DONE, GONE, HANDLE, Thread, table};
 use crate::sync::TaskCx;
 use crate::{WaitQueue, run_queue};
 use core::sync::atomic::Ordering;
-use layercake_arch_arm64::irq;
 
 /// `ended`: its function returned, and the value is in its place.
 pub(super) const VALUE: u8 = 1;
@@ -39,10 +38,6 @@ pub(super) fn end(thread: &'static Thread) -> ! {
     if thread.life.fetch_add(DONE - ALIVE, Ordering::AcqRel) & HANDLE == 0 {
         drop_body(thread);
     }
-    // Masked first: preempted after the store, it would be taken for one that has left its stack
-    // while it still waits for its turn on a run queue.
-    let _ = irq::save();
-    thread.leaving.store(run_queue::ENDS, Ordering::Relaxed);
     run_queue::leave_for_ever()
 }
 

@@ -71,8 +71,8 @@ pub struct Thread {
     life: AtomicU8,
     /// How it ended: VALUE and KILLED. Written by the thread itself.
     ended: AtomicU8,
-    /// What is due once it is off its stack, see `run_queue`: STAYS, ENDS or MOVES.
-    pub(crate) leaving: AtomicU8,
+    /// Whether its core should look if it may run there. Set and cleared on the core that it runs on.
+    pub(crate) must_move: AtomicBool,
     /// Who waits for its end.
     joiners: WaitQueue,
     /// The deadline of its park.
@@ -161,7 +161,7 @@ impl Thread {
             id: AtomicU32::new(id),
             life: AtomicU8::new(life),
             ended: AtomicU8::new(0),
-            leaving: AtomicU8::new(run_queue::STAYS),
+            must_move: AtomicBool::new(false),
             joiners: WaitQueue::new("join"),
             timer: Timer::new(crate::time::wake_parked),
             timer_core: AtomicUsize::new(NO_CORE),

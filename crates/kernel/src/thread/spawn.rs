@@ -141,6 +141,7 @@ impl Builder {
         thread.set_own_priority(self.priority);
         thread.preempt_count.store(0, Ordering::Relaxed);
         thread.need_resched.store(false, Ordering::Relaxed);
+        thread.must_move.store(false, Ordering::Relaxed);
         thread.permit.store(run_queue::RUNNING, Ordering::Relaxed);
         thread.wakes.store(0, Ordering::Relaxed);
         thread.migrations.store(0, Ordering::Relaxed);
@@ -175,9 +176,9 @@ pub fn spawn<T: Send + 'static>(
 }
 
 /// Where every thread begins: interrupts masked, just switched to.
-extern "C" fn first(ended: usize, thread: usize) -> ! {
-    // SAFETY: SWITCH: `ended` is what `switch` carried; interrupts are masked.
-    unsafe { run_queue::finish_switch(ended) };
+extern "C" fn first(left: usize, thread: usize) -> ! {
+    // SAFETY: SWITCH: `left` is what `switch` carried; interrupts are masked.
+    unsafe { run_queue::finish_switch(left) };
     // SAFETY: IRQ-NEST: a new thread begins with interrupts on; nothing waits for a restore.
     unsafe { irq::unmask() };
     // SAFETY: THREAD-STABLE: the address of the thread that `spawn` prepared.

@@ -174,6 +174,55 @@ impl Machine {
         }
     }
 
+    /// Changes a thread's priority, whatever it does, as a kernel does it.
+    pub fn set_priority(&mut self, i: usize, priority: Priority) {
+        let (e, core) = (self.threads[i].handle(), self.threads[i].core);
+        let waited = self.queues[core].dequeue(&e, self.now).is_some();
+        assert!(self.queues[core].set_priority(&e, priority, self.now));
+        if waited {
+            self.migrate(i);
+        }
+        self.look_again(core);
+    }
+
+    /// Changes the cores that a thread may run on, some of which are up, as a kernel does it.
+    pub fn set_affinity(&mut self, i: usize, cores: CpuSet) {
+        let (e, core) = (self.threads[i].handle(), self.threads[i].core);
+        e.set_affinity(cores);
+        if cores.contains(core) {
+            return;
+        }
+        if self.queues[core].dequeue(&e, self.now).is_some() {
+            self.migrate(i);
+        } else if self.running(core) == Some(i) {
+            self.queues[core].block_current(self.now);
+            self.migrate(i);
+            self.fill(core);
+        }
+    }
+
+    /// Puts a thread that was taken off a queue on the best one.
+    fn migrate(&mut self, i: usize) {
+        let t = &self.threads[i];
+        let (allowed, priority) = (t.entity.affinity().and(self.online()), t.entity.priority());
+        let core = place_on_wake(allowed, t.core, priority, &Facts(&self.queues));
+        let core = core.expect("an allowed core");
+        let handle = t.handle();
+        self.queues[core].enqueue(handle, self.now, Enqueue::Migrate);
+        let since = t.waits_for(self.now);
+        self.runnable(i, core);
+        self.threads[i].waits_since = self.now - since;
+        self.look_again(core);
+    }
+
+    /// What a core does that was told that something has changed.
+    fn look_again(&mut self, core: usize) {
+        if self.queues[core].should_preempt(self.now) {
+            self.put_back(core, PutPrev::Preempted);
+        }
+        self.fill(core);
+    }
+
     fn wake_sleepers(&mut self) {
         for i in 0..self.threads.len() {
             let State::Asleep { until } = self.threads[i].state else {

@@ -1,0 +1,50 @@
+//! `cpu`: how busy each core is, and what it has counted. An idle core's numbers stand still: it
+//! takes no tick.
+
+use super::Run;
+use super::listing::idle_times;
+use crate::{
+    failure::Failure,
+    out::say,
+    session::Session,
+    show::{Percent, Span},
+    table::Command,
+};
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+use layercake_kernel::{cpu, time};
+
+pub const COMMAND: Command<Run> = Command {
+    name: "cpu",
+    synopsis: "",
+    help: "shows each core's load, time idle, interrupts, wakes from other cores, switches",
+    run,
+};
+
+/// How long the load is measured for.
+const WINDOW: Duration = Duration::from_millis(200);
+
+fn run<'a>(session: &mut Session<'_>, _: &[&'a str]) -> Result<(), Failure<'a>> {
+    let (start, before) = (time::now(), idle_times());
+    session.pause(WINDOW)?;
+    let (after, span) = (idle_times(), time::now().saturating_duration_since(start));
+    let here = cpu::current();
+    say!("core    load     time idle  interrupts  from cores  from timer    switches");
+    for core in (0..cpu::MAX).filter(|core| cpu::online_mask() & (1 << core) != 0) {
+        let idled = after[core].saturating_sub(before[core]);
+        let counts = cpu::counts(core);
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        say!(
+            "{core:>4}{:>8}{:>14}{:>12}{:>12}{:>12}{:>12}{}",
+            Percent::of(span.saturating_sub(idled), span),
+            Span(after[core]),
+            count(&counts.irqs),
+            count(&counts.sgis),
+            count(&counts.timer),
+            count(&counts.switches),
+            if core == here { "  (this console)" } else { "" },
+        );
+    }
+    say!("The load is that of {}.", Span(span));
+    Ok(())
+}
