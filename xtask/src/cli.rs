@@ -36,6 +36,8 @@ pub enum Command {
     Test(TestArgs),
     /// Count the instructions of what matters, beside those of other kernels
     Bench(BenchArgs),
+    /// Run a made-up load on the scheduling policy, over virtual time
+    Sim(SimArgs),
     /// Check formatting, lints, documentation, layers and portability
     Check,
     /// Show what the commands need, and whether it is there
@@ -218,6 +220,17 @@ pub struct BenchArgs {
 
     #[command(flatten)]
     pub qemu: QemuChoice,
+}
+
+#[derive(Args)]
+pub struct SimArgs {
+    /// The load, such as examples/sim/five-on-four.toml
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Draw which thread ran where
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

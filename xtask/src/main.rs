@@ -13,6 +13,7 @@ mod gdb;
 mod process;
 mod qemu;
 mod setup;
+mod sim;
 mod terminal;
 mod test;
 mod workspace;
@@ -102,6 +103,10 @@ fn run(command: Command) -> Result<()> {
             };
             bench::run(&config(&[])?, &options)
         }
+        Command::Sim(args) => sim::run(&sim::Options {
+            file: args.file,
+            svg: args.svg,
+        }),
         Command::Check => check::run(&config(&[])?),
         Command::Doctor(args) => doctor::run(args.qemu.as_deref()),
     }
