@@ -38,6 +38,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// Run threads, waits, locks, work and interrupts at random, with every account checked
     Torture(TortureArgs),
+    /// Run a made-up load on the scheduling policy, over virtual time
+    Sim(SimArgs),
     /// Check formatting, lints, documentation, layers and portability
     Check,
     /// Show what the commands need, and whether it is there
@@ -242,6 +244,17 @@ fn minutes(text: &str) -> Result<f64, String> {
     minutes
         .filter(|minutes| *minutes > 0.0 && *minutes <= 10_080.0)
         .ok_or_else(|| "it must be a number of minutes, more than 0 and at most 10080".into())
+}
+
+#[derive(Args)]
+pub struct SimArgs {
+    /// The load, such as examples/sim/five-on-four.toml
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Draw which thread ran where
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

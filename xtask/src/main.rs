@@ -13,6 +13,7 @@ mod gdb;
 mod process;
 mod qemu;
 mod setup;
+mod sim;
 mod terminal;
 mod test;
 mod torture;
@@ -111,6 +112,10 @@ fn run(command: Command) -> Result<()> {
             let qemu = setup::emulator::ensure(args.qemu.qemu.as_deref())?;
             torture::run(&qemu, &config(&[])?, &options)
         }
+        Command::Sim(args) => sim::run(&sim::Options {
+            file: args.file,
+            svg: args.svg,
+        }),
         Command::Check => check::run(&config(&[])?),
         Command::Doctor(args) => doctor::run(args.qemu.as_deref()),
     }

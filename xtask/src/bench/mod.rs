@@ -8,7 +8,7 @@ mod page;
 mod peers;
 mod plot;
 mod report;
-mod svg;
+pub mod svg;
 mod table;
 
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! As much of SVG as the plots need: lines, dots and text, in a few styles.
+//! As much of SVG as the pictures need: lines, dots, boxes and text, in a few styles.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,9 @@ text{font:13px 'DejaVu Sans',Verdana,sans-serif;fill:#222}\
 .curve{fill:none;stroke:#d55e00;stroke-width:2.5}\
 .own{fill:#d55e00}\
 .ring{fill:none;stroke:#d55e00;stroke-width:3.5}\
-.s0{fill:#0072b2}.s1{fill:#009e73}.s2{fill:#e0a000}.s3{fill:#b05a9a}.s4{fill:#4aa3d8}";
+.s0{fill:#0072b2}.s1{fill:#009e73}.s2{fill:#e0a000}.s3{fill:#b05a9a}.s4{fill:#4aa3d8}\
+.t0{fill:#0072b2}.t1{fill:#e69f00}.t2{fill:#009e73}.t3{fill:#cc79a7}.t4{fill:#56b4e9}\
+.t5{fill:#d55e00}.t6{fill:#8f8f8f}.t7{fill:#f0e442}.t8{fill:#117733}.t9{fill:#332288}";
 
 /// Where a text stands as seen from its point.
 #[derive(Clone, Copy)]
@@ -78,6 +80,18 @@ impl Picture {
             "<polyline points=\"{}\" class=\"curve\"/>",
             points.join(" ")
         ));
+    }
+
+    /// Boxes in a row, each from an x and so wide.
+    pub fn boxes(&mut self, y: f64, height: f64, boxes: &[(f64, f64)], class: &str) {
+        if boxes.is_empty() {
+            return;
+        }
+        let paths: String = boxes
+            .iter()
+            .map(|(x, width)| format!("M{x} {y:.1}h{width}v{height:.1}h-{width}z"))
+            .collect();
+        self.put(format_args!("<path d=\"{paths}\" class=\"{class}\"/>"));
     }
 
     fn put(&mut self, element: std::fmt::Arguments<'_>) {

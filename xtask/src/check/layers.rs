@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 /// The layers of the workspace, the highest first, each with those that it may use.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     (
         "board-rpi4",
         &[
@@ -50,7 +50,9 @@ const LAYERS: [(&str, &[&str]); 12] = [
     ("layercake-sync", &[]),
     ("layercake-arch-arm64", &[]),
     (HOST_BENCH, &["layercake-sync"]),
-    ("xtask", &[]),
+    (SIM, &["layercake-sched"]),
+    // For `cargo xtask sim`: the policy itself, which builds in a second.
+    ("xtask", &[SIM, "layercake-sched"]),
 ];
 
 /// Crates that any kernel can take.
@@ -70,6 +72,9 @@ pub const FOR_THE_PI: [&str; 4] = [
     "layercake-monitor",
     "board-rpi4",
 ];
+
+/// The scheduling policy over virtual time, on the workstation.
+pub const SIM: &str = "layercake-sim";
 
 /// The locks beside those of other libraries, on the workstation. Not a default member.
 pub const HOST_BENCH: &str = "layercake-host-bench";

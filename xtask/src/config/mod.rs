@@ -4,7 +4,7 @@
 //! gathered and handed to the build as environment variables `LAYERCAKE_<KEY>`.
 
 mod keys;
-mod nearest;
+pub mod nearest;
 
 use std::{fs, path::Path};
 

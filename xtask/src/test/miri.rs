@@ -1,4 +1,4 @@
-//! The portable crates under Miri, which sees undefined behaviour that tests do not.
+//! The portable crates, and the simulator of one of them, under Miri, which sees undefined behaviour that tests do not.
 //!
 //! Miri comes with a nightly Rust only. Where that cannot be had, this is skipped: the rest
 //! of the tests must not depend on it.
@@ -53,7 +53,7 @@ pub fn run(options: &Options, tally: &mut Tally) -> Result<()> {
     };
     let mut command = miri_test(more)?;
     command.args(["--no-fail-fast", "--lib"]);
-    for package in layers::PORTABLE {
+    for package in layers::PORTABLE.into_iter().chain([layers::SIM]) {
         command.args(["--package", package]);
         for (test, _) in workspace::targets(&metadata, package, "test") {
             if !loom::is_model(&test) {

@@ -1,94 +1,40 @@
-//! A machine of 1 to 64 cores over virtual time, which runs the shipped policy on made-up loads.
+//! The machine: its cores with their run queues, and time that passes from event to event.
 //!
-//! Every core has its own run queue. Threads are placed when they wake, and pulled by cores that
-//! would idle. Beside what each thread gets, the machine keeps what it would get if all runnable
-//! threads ran at once, each at the speed of its share: the ideal that the fair class approximates.
+//! What belongs here: what a kernel does with the policy, in the same order. What does not: what
+//! threads want ([`crate::thread`]) and what would be ideal ([`crate::ideal`]).
 
-#![allow(dead_code, reason = "each test file uses a part")]
-
+use crate::ideal;
+use crate::thread::{Plan, State, Thread};
+use crate::timeline::{Run, Timeline};
 use layercake_sched::{
-    CoreLoad, CpuSet, Enqueue, Entity, EntityRef, Loads, Priority, PutPrev, RunQueue,
-    place_on_wake, pull_from, weight_of,
+    CoreLoad, CpuSet, Enqueue, EntityRef, Loads, Priority, PutPrev, RunQueue, place_on_wake,
+    pull_from,
 };
-use std::rc::Rc;
 
-/// What a thread does with its time, ns.
-#[derive(Clone, Copy, Debug)]
-pub enum Plan {
-    /// It runs whenever it can.
-    Busy,
-    /// It wants to run for `run`, then sleeps for `sleep`, and so on, after a first sleep.
-    Cycle { first: u64, run: u64, sleep: u64 },
-    /// It yields whenever it has run for `run`.
-    Yield { run: u64 },
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
-    Runnable,
-    Running,
-    Asleep { until: u64 },
-}
-
-/// A thread of the machine, and what it got.
-pub struct Thread {
-    pub entity: Rc<Entity>,
-    plan: Plan,
-    state: State,
-    /// What it still wants to run before its plan goes on.
-    left: u64,
-    core: usize,
-    /// ns that it ran.
-    pub got: u64,
-    /// ns that it would have run on an ideal machine of one core.
-    pub ideal: f64,
-    /// The most that it was behind the ideal, and ahead of it.
-    pub behind: f64,
-    pub ahead: f64,
-    waits_since: u64,
-    /// The longest that it waited for a core, runnable.
-    pub longest_wait: u64,
-}
-
-impl Thread {
-    fn handle(&self) -> EntityRef {
-        // SAFETY: ENT-LIVE: the machine drops its queues first; ENT-LOCK: one host thread.
-        unsafe { EntityRef::from_raw(Rc::as_ptr(&self.entity)) }
-    }
-
-    /// Makes it want to run for `ns` when it runs next.
-    pub fn want(&mut self, ns: u64) {
-        self.left = ns;
-    }
-
-    pub fn is_asleep(&self) -> bool {
-        matches!(self.state, State::Asleep { .. })
-    }
-
-    /// How long it has been waiting for a core by now.
-    pub fn waits_for(&self, now: u64) -> u64 {
-        match self.state {
-            State::Runnable => now - self.waits_since,
-            _ => 0,
-        }
-    }
-
-    fn weight(&self) -> f64 {
-        match self.entity.priority() {
-            Priority::Fair(nice) => f64::from(weight_of(nice)),
-            _ => 0.0,
-        }
-    }
-}
-
-/// The machine.
+/// A machine of 1 to 64 cores over virtual time.
+#[derive(Debug)]
 pub struct Machine {
     queues: Vec<RunQueue>,
+    /// The threads, by the numbers that [`add`](Self::add) gave.
     pub threads: Vec<Thread>,
+    /// The time, ns.
     pub now: u64,
     /// How late a timer interrupt may be, ns: each in turn is late by another part of this.
     pub lateness: u64,
     drawn: u64,
+    timeline: Option<Timeline>,
+    ideal: Ideal,
+}
+
+/// The speeds of the ideal, as long as they hold.
+#[derive(Debug, Default)]
+struct Ideal {
+    valid: bool,
+    /// How many cores real time left when they were found.
+    cores: usize,
+    weights: Vec<f64>,
+    order: Vec<usize>,
+    speeds: Vec<f64>,
 }
 
 struct Facts<'a>(&'a [RunQueue]);
@@ -100,36 +46,51 @@ impl Loads for Facts<'_> {
 }
 
 impl Machine {
+    /// A machine with nothing to do. `slice`, in ns, is that of every run queue.
+    ///
+    /// # Panics
+    ///
+    /// If `cores` is not 1 to 64, or `slice` is none that a [`RunQueue`] takes.
     pub fn new(cores: usize, slice: u64) -> Self {
+        assert!(
+            (1..=CpuSet::CAPACITY).contains(&cores),
+            "a machine has 1 to 64 cores"
+        );
         Self {
             queues: (0..cores).map(|_| RunQueue::new(slice)).collect(),
             threads: Vec::new(),
             now: 0,
             lateness: 0,
             drawn: 1,
+            timeline: None,
+            ideal: Ideal::default(),
         }
     }
 
+    /// Adds a thread, and gives its number. To be called before the machine runs. It comes to life
+    /// at once, or when its plan or [`Thread::start_at`] says.
+    ///
+    /// # Panics
+    ///
+    /// If no core of the machine is in `affinity`.
     pub fn add(&mut self, priority: Priority, affinity: CpuSet, plan: Plan) -> usize {
-        let (state, left) = match plan {
-            Plan::Busy => (State::Asleep { until: 0 }, u64::MAX),
-            Plan::Cycle { first, run, .. } => (State::Asleep { until: first }, run),
-            Plan::Yield { run } => (State::Asleep { until: 0 }, run),
-        };
-        self.threads.push(Thread {
-            entity: Rc::new(Entity::new(priority, affinity)),
-            plan,
-            state,
-            left,
-            core: 0,
-            got: 0,
-            ideal: 0.0,
-            behind: 0.0,
-            ahead: 0.0,
-            waits_since: 0,
-            longest_wait: 0,
-        });
+        assert!(
+            !affinity.and(self.online()).is_empty(),
+            "no core for the thread"
+        );
+        self.threads.push(Thread::new(priority, affinity, plan));
         self.threads.len() - 1
+    }
+
+    /// Keeps a record of who runs where, from now on.
+    pub fn record(&mut self) {
+        self.timeline = Some(Timeline::new(self.queues.len()));
+    }
+
+    /// The record, in the order in which the runs began on each core; empty without
+    /// [`record`](Self::record).
+    pub fn runs(&self) -> &[Run] {
+        self.timeline.as_ref().map_or(&[], |t| &t.runs)
     }
 
     fn index_of(&self, e: &EntityRef) -> usize {
@@ -158,7 +119,11 @@ impl Machine {
         self.queues[core].current().map(|e| self.index_of(e))
     }
 
-    /// Runs until `end`.
+    /// Runs until `end`, ns.
+    ///
+    /// # Panics
+    ///
+    /// If the policy does what it must not: see the crate documentation.
     pub fn run_until(&mut self, end: u64) {
         while self.now < end {
             self.wake_sleepers();
@@ -241,7 +206,9 @@ impl Machine {
             };
             let handle = t.handle();
             self.queues[core].enqueue(handle, self.now, how);
+            self.ideal.valid = false;
             self.runnable(i, core);
+            self.threads[i].waits_since = self.now;
             if self.queues[core].should_preempt(self.now) {
                 self.put_back(core, PutPrev::Preempted);
                 self.fill(core);
@@ -249,17 +216,21 @@ impl Machine {
         }
     }
 
+    /// Thread `i` is on the queue of `core`.
     fn runnable(&mut self, i: usize, core: usize) {
         let t = &mut self.threads[i];
         t.state = State::Runnable;
-        t.core = core;
-        t.waits_since = self.now;
+        if t.core != core {
+            t.core = core;
+            t.moves += u64::from(t.got > 0);
+        }
     }
 
     fn put_back(&mut self, core: usize, why: PutPrev) {
         if let Some(i) = self.running(core) {
             self.queues[core].put_prev(self.now, why);
             self.runnable(i, core);
+            self.threads[i].waits_since = self.now;
         }
     }
 
@@ -285,13 +256,18 @@ impl Machine {
         let mut candidates = self.online();
         while let Some(from) = pull_from(candidates, core, &Facts(&self.queues)) {
             if let Some(e) = self.queues[from].pull(CpuSet::one(core), self.now) {
-                let i = self.index_of(&e);
-                self.queues[core].enqueue(e, self.now, Enqueue::Migrate);
-                self.threads[i].core = core;
+                self.migrate(e, core);
                 return;
             }
             candidates = candidates.without(from);
         }
+    }
+
+    /// Puts a thread that was taken off its queue on that of `core`.
+    fn migrate(&mut self, e: EntityRef, core: usize) {
+        let i = self.index_of(&e);
+        self.queues[core].enqueue(e, self.now, Enqueue::Migrate);
+        self.runnable(i, core);
     }
 
     fn next_time(&mut self, end: u64) -> u64 {
@@ -315,25 +291,46 @@ impl Machine {
     /// Lets `dt` pass: who runs gets it, and who is runnable gets its share of the ideal.
     fn pass(&mut self, dt: u64) {
         self.now += dt;
-        let awake = |t: &&mut Thread| !matches!(t.state, State::Asleep { .. });
-        let total: f64 = self
-            .threads
-            .iter_mut()
-            .filter(awake)
-            .map(|t| t.weight())
-            .sum();
-        for t in self.threads.iter_mut().filter(awake) {
+        self.find_ideal();
+        for (t, speed) in self.threads.iter_mut().zip(&self.ideal.speeds) {
+            if t.is_asleep() {
+                continue;
+            }
             if t.state == State::Running {
                 t.got += dt;
                 t.left = t.left.saturating_sub(dt);
             }
-            if total > 0.0 {
-                t.ideal += dt as f64 * t.weight() / total;
-            }
+            t.asked += dt;
+            t.ideal += dt as f64 * speed;
             let off = t.ideal - t.got as f64;
             t.behind = t.behind.max(off);
             t.ahead = t.ahead.max(-off);
         }
+        if let Some(mut timeline) = self.timeline.take() {
+            for core in 0..self.queues.len() {
+                if let Some(i) = self.running(core) {
+                    timeline.ran(core, i, self.now - dt, self.now);
+                }
+            }
+            self.timeline = Some(timeline);
+        }
+    }
+
+    fn find_ideal(&mut self) {
+        let runs_real_time = |q: &&RunQueue| {
+            let running = q.current().map(|e| e.priority());
+            matches!(running, Some(Priority::RealTime(_)))
+        };
+        let cores = self.queues.len() - self.queues.iter().filter(runs_real_time).count();
+        let ideal = &mut self.ideal;
+        if ideal.valid && ideal.cores == cores {
+            return;
+        }
+        (ideal.valid, ideal.cores) = (true, cores);
+        ideal.weights.clear();
+        let weight = |t: &Thread| if t.is_asleep() { 0.0 } else { t.weight() };
+        ideal.weights.extend(self.threads.iter().map(weight));
+        ideal::speeds(&ideal.weights, cores, &mut ideal.order, &mut ideal.speeds);
     }
 
     /// What the timer interrupt does on `core`, and the end of what its thread wanted.
@@ -341,30 +338,26 @@ impl Machine {
         let Some(i) = self.running(core) else {
             return;
         };
-        let t = &mut self.threads[i];
-        match t.plan {
-            Plan::Cycle { run, sleep, .. } if t.left == 0 => {
-                t.left = run;
-                t.state = State::Asleep {
-                    until: self.now + sleep,
-                };
+        if self.threads[i].left > 0 {
+            if self.queues[core].tick(self.now) {
+                self.put_back(core, PutPrev::Preempted);
+            }
+            return;
+        }
+        match self.threads[i].done() {
+            Some(sleep) => {
+                let until = self.now + sleep;
+                self.threads[i].state = State::Asleep { until };
+                self.ideal.valid = false;
                 let blocked = self.queues[core].block_current(self.now);
                 assert!(blocked.is_some_and(|e| e.is(&self.threads[i].entity)));
             }
-            Plan::Yield { run } if t.left == 0 => {
-                t.left = run;
-                self.put_back(core, PutPrev::Yielded);
-            }
-            _ => {
-                if self.queues[core].tick(self.now) {
-                    self.put_back(core, PutPrev::Preempted);
-                }
-            }
+            None => self.put_back(core, PutPrev::Yielded),
         }
     }
 
     /// S2, affinity, and that no core idles while somebody could run there.
-    fn check(&mut self) {
+    fn check(&self) {
         let mut counted = 0;
         for core in 0..self.queues.len() {
             counted += self.queues[core].runnable();
@@ -381,7 +374,8 @@ impl Machine {
         let is = |state| move |t: &&Thread| t.state == state;
         assert_eq!(
             counted,
-            self.threads.iter().filter(is(State::Runnable)).count()
+            self.threads.iter().filter(is(State::Runnable)).count(),
+            "a runnable thread is on no queue or on two"
         );
     }
 }

@@ -4,11 +4,9 @@
 
 #![cfg(not(miri))]
 
-mod sim;
-
 use layercake_sched::{CpuSet, Nice, Priority, weight_of};
+use layercake_sim::{Machine, Plan};
 use proptest::prelude::*;
-use sim::{Machine, Plan};
 
 const SLICE: u64 = 4_000_000;
 const SECOND: u64 = 1_000_000_000;

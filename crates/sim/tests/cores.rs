@@ -1,11 +1,9 @@
 //! S2 on 1 to 64 cores: the simulated machine itself checks, at each step, that every runnable
 //! thread is on one queue, that affinity holds and that no core idles in vain.
 
-mod sim;
-
 use layercake_sched::{CpuSet, Priority};
+use layercake_sim::{Machine, Plan};
 use proptest::prelude::*;
-use sim::{Machine, Plan};
 
 const SLICE: u64 = 4_000_000;
 const SECOND: u64 = 1_000_000_000;
