@@ -5,6 +5,7 @@
 //! said there; what a host makes of it is [`Host::idle_on`]'s business.
 
 use crate::host::Host;
+use crate::mutant::mutant;
 use crate::queue::WaitQueue;
 use crate::waiter::Waiter;
 use core::pin::pin;
@@ -25,7 +26,9 @@ impl<H: Host> WaitQueue<H> {
         let waiter = waiter.as_ref();
         waiter.prepare(self, cx);
         loop {
-            if let Some(value) = cond(cx.atomic()) {
+            if !mutant!(CheckThenEnqueue)
+                && let Some(value) = cond(cx.atomic())
+            {
                 // A wake-one that came meanwhile may have been for another: pass it on.
                 waiter.clear();
                 return value;

@@ -26,13 +26,15 @@ const LOCKS: [&str; 16] = [
 
 /// The same for the wait queues: what their feature counts, and that they do with it what they do
 /// without.
-const WAITS: [&str; 8] = [
+const WAITS: [&str; 10] = [
     "--package",
     "layercake-wait",
     "--features",
     "stats",
     "--test",
     "stats",
+    "--test",
+    "stats_full",
     "--test",
     "queue",
 ];

@@ -1,7 +1,7 @@
 //! `queues`: who waits on which wait queue and for how long; in a build that counts, also what
 //! became of waits and wakes.
 //!
-//! Queues of one name are one line. Whether somebody waits is read from the threads, in every
+//! Queues of one name are one line; a thread that waits on several is shown at the first. Whether somebody waits is read from the threads, in every
 //! build; the counts are the wait layer's, with the feature `stats`.
 
 use super::Run;

@@ -8,6 +8,7 @@
 //! shipped code do one thing wrong.
 #![cfg(loom)]
 
+mod idle;
 mod lecture;
 mod mutants;
 mod primitives;
