@@ -8,10 +8,16 @@
 //! shipped code do one thing wrong.
 #![cfg(loom)]
 
+mod barrier;
+mod channel;
+mod closing;
+mod futures;
 mod lecture;
 mod mutants;
+mod permits;
 mod primitives;
 mod queue;
+mod rwlock;
 
 use std::io::Read;
 use std::process::{Command, Stdio};
