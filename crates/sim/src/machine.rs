@@ -139,21 +139,27 @@ impl Machine {
         }
     }
 
-    /// Changes a thread's priority, whatever it does, as a kernel does it.
+    /// Changes a thread's priority, whatever it does, as a kernel does it. O(log n).
+    ///
+    /// # Panics
+    ///
+    /// If the policy does not know the thread where it is.
     pub fn set_priority(&mut self, i: usize, priority: Priority) {
         let (e, core) = (self.threads[i].handle(), self.threads[i].core);
         let waited = self.queues[core].dequeue(&e, self.now).is_some();
         assert!(self.queues[core].set_priority(&e, priority, self.now));
+        self.ideal.valid = false;
         if waited {
             self.migrate(i);
         }
         self.look_again(core);
     }
 
-    /// Changes the cores that a thread may run on, some of which are up, as a kernel does it.
+    /// Changes the cores that a thread may run on, some of which are up, as a kernel does it. O(log n).
     pub fn set_affinity(&mut self, i: usize, cores: CpuSet) {
         let (e, core) = (self.threads[i].handle(), self.threads[i].core);
         e.set_affinity(cores);
+        self.ideal.valid = false;
         if cores.contains(core) {
             return;
         }
@@ -256,7 +262,7 @@ impl Machine {
         let mut candidates = self.online();
         while let Some(from) = pull_from(candidates, core, &Facts(&self.queues)) {
             if let Some(e) = self.queues[from].pull(CpuSet::one(core), self.now) {
-                self.migrate(e, core);
+                self.put_on(e, core);
                 return;
             }
             candidates = candidates.without(from);
@@ -264,7 +270,7 @@ impl Machine {
     }
 
     /// Puts a thread that was taken off its queue on that of `core`.
-    fn migrate(&mut self, e: EntityRef, core: usize) {
+    fn put_on(&mut self, e: EntityRef, core: usize) {
         let i = self.index_of(&e);
         self.queues[core].enqueue(e, self.now, Enqueue::Migrate);
         self.runnable(i, core);

@@ -5,9 +5,11 @@
 //! everybody who uses the lock.
 //!
 //! A guard of a spinlock borrows the right to sleep, so it cannot be given to a function that
-//! sleeps; the compiler refuses. Hence two shapes: [`Condvar`] for the guards of the blocking
-//! [`Mutex`](crate::Mutex), and [`WaitChannel`] for spinlocks, which takes the lock itself and
-//! asks a closure. Sleeping with a spinlock held (the lecture's attempt 2) is refused (W12):
+//! sleeps; the compiler refuses. So what waits under a spinlock takes the lock itself and asks a
+//! closure: [`Condvar::wait_spin`] comes back with the guard, [`WaitChannel::sleep_until`] with
+//! what the closure took, and without the lock. The blocking [`Mutex`](crate::Mutex) has guards
+//! that can be given away: [`Condvar::wait`]. Sleeping with a spinlock held (the lecture's
+//! attempt 2) is refused (W12):
 //!
 //! ```compile_fail
 //! use layercake_sync::{host::StdCpu, IrqOff, SpinLock, TaskCx};
@@ -29,9 +31,9 @@ use crate::queue::WaitQueue;
 use crate::time::Instant;
 use crate::waiter::{TimedOut, Waiter};
 use core::pin::pin;
-use layercake_sync::{Mask, RawLock, SpinLock, TaskAtomic, TaskCx};
+use layercake_sync::{Mask, RawLock, SpinGuard, SpinLock, TaskAtomic, TaskCx};
 
-/// Waits for a condition on the data of a [`Mutex`](crate::Mutex).
+/// Waits for a condition on the data of a lock: of a [`Mutex`](crate::Mutex) or of a spinlock.
 ///
 /// ```
 /// # #[cfg(all(feature = "std-host", not(loom)))] {
@@ -117,6 +119,115 @@ impl<H: Host> Condvar<H> {
         let guard = mutex.lock(cx);
         waiter.accept();
         (guard, signalled)
+    }
+
+    /// [`wait`](Condvar::wait), again and again, until `ready` says so of the data.
+    pub fn wait_until<'a, T: ?Sized>(
+        &self,
+        cx: &mut TaskCx,
+        mut guard: MutexGuard<'a, T, H>,
+        mut ready: impl FnMut(&mut T) -> bool,
+    ) -> MutexGuard<'a, T, H> {
+        while !ready(&mut guard) {
+            guard = self.wait(cx, guard);
+        }
+        guard
+    }
+
+    /// Takes the spinlock `lock`, and as long as `ready` says no of the data gives it back and
+    /// blocks, in one step. Returns with the lock held.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "std-host", not(loom)))] {
+    /// use layercake_sync::{host::StdCpu, IrqOff, SpinLock};
+    /// use layercake_wait::{host::std::{enter, spawn, StdHost}, Condvar};
+    ///
+    /// static BYTES: SpinLock<u32, IrqOff<StdCpu>> = SpinLock::new(0);
+    /// static ARRIVED: Condvar<StdHost> = Condvar::new("bytes");
+    ///
+    /// let device = spawn(|cx| {
+    ///     *BYTES.lock(cx) += 1;
+    ///     ARRIVED.signal();
+    /// });
+    /// enter(|cx| {
+    ///     let mut bytes = ARRIVED.wait_spin(cx, &BYTES, |bytes| *bytes > 0);
+    ///     *bytes -= 1;
+    /// });
+    /// # device.join().unwrap();
+    /// # }
+    /// ```
+    pub fn wait_spin<'a, T: ?Sized, M, R>(
+        &self,
+        cx: &'a mut TaskCx,
+        lock: &'a SpinLock<T, M, R>,
+        ready: impl FnMut(&mut T) -> bool,
+    ) -> SpinGuard<'a, T, M, R>
+    where
+        M: Mask,
+        R: RawLock,
+        for<'t> TaskAtomic<'t>: Into<M::Token<'t>>,
+    {
+        self.wait_spin_at_most(cx, lock, None, ready).0
+    }
+
+    /// [`wait_spin`](Condvar::wait_spin), at most until `deadline` (and until the lock is free
+    /// then). Returns with the lock held, either way.
+    ///
+    /// The second value is [`TimedOut`] when `ready` said no at or after the deadline.
+    pub fn wait_spin_deadline<'a, T: ?Sized, M, R>(
+        &self,
+        cx: &'a mut TaskCx,
+        lock: &'a SpinLock<T, M, R>,
+        deadline: Instant,
+        ready: impl FnMut(&mut T) -> bool,
+    ) -> (SpinGuard<'a, T, M, R>, Result<(), TimedOut>)
+    where
+        M: Mask,
+        R: RawLock,
+        for<'t> TaskAtomic<'t>: Into<M::Token<'t>>,
+    {
+        self.wait_spin_at_most(cx, lock, Some(deadline), ready)
+    }
+
+    fn wait_spin_at_most<'a, T: ?Sized, M, R>(
+        &self,
+        cx: &'a mut TaskCx,
+        lock: &'a SpinLock<T, M, R>,
+        deadline: Option<Instant>,
+        mut ready: impl FnMut(&mut T) -> bool,
+    ) -> (SpinGuard<'a, T, M, R>, Result<(), TimedOut>)
+    where
+        M: Mask,
+        R: RawLock,
+        for<'t> TaskAtomic<'t>: Into<M::Token<'t>>,
+    {
+        let waiter = pin!(Waiter::new());
+        let waiter = waiter.as_ref();
+        loop {
+            // Asked before the look: seen past, the look after it is the last.
+            let late = deadline.is_some_and(|deadline| H::now() >= deadline);
+            // SAFETY: CX-ATOMIC. Nothing sleeps while the guard lives: it goes before the caller
+            // blocks below, and the one that is returned keeps `cx` borrowed.
+            let mut guard = lock.lock(unsafe { TaskAtomic::assume() });
+            let found = ready(&mut guard);
+            if found || late {
+                // The look is what a signal was for.
+                waiter.accept();
+                return (guard, if found { Ok(()) } else { Err(TimedOut) });
+            }
+            if mutant!(UnlockThenEnqueue) {
+                drop(guard);
+                waiter.prepare(&self.queue, cx);
+            } else {
+                waiter.prepare(&self.queue, cx);
+                drop(guard);
+            }
+            match deadline {
+                None => waiter.maybe_block(cx),
+                // Past, the next look is the last.
+                Some(deadline) => drop(waiter.maybe_block_until(cx, deadline)),
+            }
+        }
     }
 
     /// Wakes one who waits. Any context.

@@ -4,6 +4,7 @@
 //! this module: `std` threads for tests on a workstation, loom's for models, and one whose every
 //! decision comes from a seed.
 
+pub use crate::owner::{LockWord, OwnerId, PiEvent};
 use crate::time::Instant;
 use layercake_sync::{Cpu, TaskCx};
 
@@ -74,5 +75,33 @@ pub unsafe trait Host: 'static {
     #[inline(always)]
     fn idle_on(name: &'static str) {
         Self::blocked_on(name);
+    }
+
+    /// Names the calling thread as the owner of a mutex. Optional.
+    ///
+    /// A kernel returns the address of the thread. One instruction, best: it is part of every
+    /// lock of a mutex.
+    #[inline(always)]
+    fn owner_id() -> OwnerId {
+        OwnerId::UNKNOWN
+    }
+
+    /// Whether the calling thread should spin for a mutex of `owner` rather than block. Optional.
+    ///
+    /// Yes, if that thread runs on another core now, and nobody else wants the caller's. It is
+    /// asked over and over while the caller spins, and each time anew; so it must become false
+    /// when the owner stops running. The owner may have ended meanwhile (as in HOST, 3): then the
+    /// answer does not matter, but asking must do no harm. It does not call back into this crate.
+    #[inline(always)]
+    fn is_worth_spinning_for(owner: OwnerId) -> bool {
+        let _ = owner;
+        false
+    }
+
+    /// Priority inheritance: told what the calling thread has to do with a contended mutex.
+    /// Optional; what to make of it is said at [`PiEvent`].
+    #[inline(always)]
+    fn inherit(event: PiEvent<'_>) {
+        let _ = event;
     }
 }

@@ -2,11 +2,17 @@
 #![no_std]
 #![deny(missing_docs)]
 
+pub mod barrier;
+pub mod block_on;
+pub mod channel;
+pub mod close;
 pub mod completion;
 pub mod condvar;
 pub mod conformance;
+pub mod future;
 pub mod host;
 mod idle;
+pub mod interval;
 mod list;
 #[cfg(not(feature = "mutants"))]
 mod mutant;
@@ -15,7 +21,9 @@ mod mutant;
 pub mod mutant;
 pub mod mutex;
 mod node;
+mod owner;
 pub mod queue;
+pub mod rwlock;
 pub mod semaphore;
 pub mod sleep;
 pub mod stats;
@@ -24,11 +32,18 @@ pub mod wait_any;
 mod wait_until;
 pub mod waiter;
 
+pub use barrier::Barrier;
+pub use block_on::block_on;
+pub use channel::Channel;
+pub use close::{Closed, WaitError};
 pub use completion::Completion;
 pub use condvar::{Condvar, WaitChannel};
+pub use future::{AsyncHost, AsyncQueue};
 pub use host::Host;
+pub use interval::Interval;
 pub use mutex::{Mutex, MutexGuard};
 pub use queue::WaitQueue;
+pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::Semaphore;
 pub use sleep::{sleep, sleep_until};
 pub use time::Instant;

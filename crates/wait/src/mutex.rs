@@ -4,34 +4,33 @@
 //! spinlock. There is no poisoning: a kernel does not go on after a panic.
 //!
 //! ```text
-//!   FREE --lock--> HELD --a waiter came--> CONTENDED
+//!   FREE --lock--> owner --a waiter came--> owner | CONTENDED
 //!     ^             |                          |
 //!     '--- unlock --'------ unlock + wake -----'
 //! ```
 //!
 //! A waiter says CONTENDED when it is on the queue already, so an unlock that reads CONTENDED
-//! finds it there, and an unlock that reads HELD need not look.
+//! finds it there, and an unlock that does not need not look. The owner in the word
+//! ([`crate::host::LockWord`]) is for the host: whom to spin for, and who inherits a priority.
 
-use crate::host::Host;
+use crate::host::{Host, LockWord, PiEvent};
 use crate::mutant::mutant;
+use crate::owner::Glance;
 use crate::queue::WaitQueue;
 use crate::time::Instant;
 use crate::waiter::TimedOut;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use layercake_sync::facade::{AtomicU32, UnsafeCell};
+use layercake_sync::facade::{UnsafeCell, spin_loop};
 use layercake_sync::{TaskAtomic, TaskCx};
-
-const FREE: u32 = 0;
-const HELD: u32 = 1;
-const CONTENDED: u32 = 2;
 
 /// Data that one thread at a time may touch, and may sleep with.
 ///
 /// Waiters are woken first in, first out; a newcomer may take a free mutex before the woken
-/// waiter does, which then goes back to the head of the queue.
+/// waiter does, which then goes back to the head of the queue. Where the host can tell that the
+/// owner runs on another core, and as long as nobody is queued, a thread spins for it before it
+/// queues; where the host inherits priorities, the owner has that of whoever waits for it.
 ///
 /// ```
 /// # #[cfg(all(feature = "std-host", not(loom)))] {
@@ -53,7 +52,7 @@ const CONTENDED: u32 = 2;
 /// # }
 /// ```
 pub struct Mutex<T: ?Sized, H: Host> {
-    state: AtomicU32,
+    word: LockWord,
     queue: WaitQueue<H>,
     data: UnsafeCell<T>,
 }
@@ -69,7 +68,7 @@ impl<T, H: Host> Mutex<T, H> {
     #[cfg(not(loom))]
     pub const fn new(name: &'static str, value: T) -> Self {
         Self {
-            state: AtomicU32::new(FREE),
+            word: LockWord::free_word(),
             queue: WaitQueue::new(name),
             data: UnsafeCell::new(value),
         }
@@ -79,7 +78,7 @@ impl<T, H: Host> Mutex<T, H> {
     #[cfg(loom)]
     pub fn new(name: &'static str, value: T) -> Self {
         Self {
-            state: AtomicU32::new(FREE),
+            word: LockWord::free_word(),
             queue: WaitQueue::new(name),
             data: UnsafeCell::new(value),
         }
@@ -93,6 +92,8 @@ impl<T, H: Host> Mutex<T, H> {
 
 impl<T: ?Sized, H: Host> Mutex<T, H> {
     /// Takes the mutex, blocking until it is free.
+    ///
+    /// A thread that takes one twice waits for itself for ever.
     #[inline]
     pub fn lock(&self, cx: &mut TaskCx) -> MutexGuard<'_, T, H> {
         if !self.take() {
@@ -119,31 +120,72 @@ impl<T: ?Sized, H: Host> Mutex<T, H> {
         deadline: Instant,
     ) -> Result<MutexGuard<'_, T, H>, TimedOut> {
         if !self.take() {
-            (self.queue).wait_until_deadline(cx, deadline, |_| self.take_contended())?;
+            self.lock_slow_deadline(cx, deadline)?;
         }
         Ok(MutexGuard::new(self))
     }
 
     /// Whether somebody has it now. For reports: it may change at once.
     pub fn is_locked(&self) -> bool {
-        self.state.load(Relaxed) != FREE
+        self.word.is_owned()
     }
 
     #[inline(always)]
     fn take(&self) -> bool {
-        (self.state)
-            .compare_exchange(FREE, HELD, Acquire, Relaxed)
-            .is_ok()
+        self.word.take(H::owner_id())
     }
 
     #[cold]
     fn lock_slow(&self, cx: &mut TaskCx) {
-        self.queue.wait_until(cx, |_| self.take_contended());
+        if !self.spin() {
+            self.queue.wait_until(cx, |_| self.take_contended());
+            H::inherit(PiEvent::Takes(&self.word));
+        }
+    }
+
+    #[cold]
+    fn lock_slow_deadline(&self, cx: &mut TaskCx, deadline: Instant) -> Result<(), TimedOut> {
+        if self.spin() {
+            return Ok(());
+        }
+        let end = (self.queue).wait_until_deadline(cx, deadline, |_| self.take_contended());
+        H::inherit(match end {
+            Ok(()) => PiEvent::Takes(&self.word),
+            Err(TimedOut) => PiEvent::GivesUp(&self.word),
+        });
+        end
+    }
+
+    /// Spins as long as that promises to be shorter than to block; says whether it took the
+    /// mutex. Not past those who are queued already.
+    fn spin(&self) -> bool {
+        loop {
+            match self.word.glance() {
+                Glance::Free if self.take() => return true,
+                Glance::Owned(owner) if H::is_worth_spinning_for(owner) => spin_loop(),
+                Glance::Free => {} // somebody was faster: perhaps not for long
+                Glance::Owned(_) | Glance::Contended => return false,
+            }
+        }
     }
 
     /// Takes it for one that may not be the only one who wants it: its unlock will look.
     fn take_contended(&self) -> Option<()> {
-        (self.state.swap(CONTENDED, Acquire) == FREE).then_some(())
+        let taken = self.word.take_contended(H::owner_id());
+        if !taken {
+            // Each time anew: since the last time it may have got another owner.
+            H::inherit(PiEvent::Waits(&self.word));
+        }
+        taken.then_some(())
+    }
+
+    #[cold]
+    fn wake_next(&self) {
+        // In this order: with its own priority back, the caller might not come to wake anybody.
+        if !mutant!(UnlockWithoutWake) {
+            self.queue.wake_one();
+        }
+        H::inherit(PiEvent::Releases(&self.word));
     }
 }
 
@@ -202,9 +244,8 @@ impl<T: ?Sized, H: Host> DerefMut for MutexGuard<'_, T, H> {
 impl<T: ?Sized, H: Host> Drop for MutexGuard<'_, T, H> {
     #[inline(always)]
     fn drop(&mut self) {
-        let before = self.mutex.state.swap(FREE, Release);
-        if before == CONTENDED && !mutant!(UnlockWithoutWake) {
-            self.mutex.queue.wake_one();
+        if self.mutex.word.free() {
+            self.mutex.wake_next();
         }
     }
 }

@@ -8,27 +8,45 @@ use crate::list::Links;
 use crate::stats::Stamp;
 use core::cell::Cell;
 use core::marker::PhantomPinned;
-use layercake_sync::facade::{AtomicU8, UnsafeCell};
+use layercake_sync::facade::{AtomicU32, UnsafeCell};
 
 /// Where a node stands that was put on a queue. In [`Node::state`] as a number.
 ///
 /// Off any queue, by its owner's will, the state has no meaning: the owner knows.
 pub(crate) mod state {
     /// Linked. Set by the owner under the queue's lock.
-    pub const WAITING: u8 = 0;
+    pub const WAITING: u32 = 0;
     /// Unlinked by a wake-one. Set by a waker under the queue's lock.
-    pub const WOKEN_ONE: u8 = 1;
+    pub const WOKEN_ONE: u32 = 1;
     /// Unlinked by a wake that was meant for everybody. Set by a waker under the queue's lock.
-    pub const WOKEN_ALL: u8 = 2;
+    pub const WOKEN_ALL: u32 = 2;
 }
 
-/// Which wakes a waiter answers to.
+/// Which wakes a waiter answers to; in one number with how many permits it wants, where permits
+/// are handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// One of these for each wake-one, first in, first out.
-    Exclusive,
+pub(crate) struct Mode(u32);
+
+impl Mode {
     /// All of these for every wake.
-    Shared,
+    pub const SHARED: Self = Self(u32::MAX);
+    /// One of these for each wake-one, first in, first out. Wants one permit.
+    pub const EXCLUSIVE: Self = Self(0);
+
+    /// Exclusive, and wants `permits`, of which there is at least one.
+    pub const fn wants(permits: u32) -> Self {
+        debug_assert!(permits > 0);
+        Self(permits - 1)
+    }
+
+    pub const fn is_shared(self) -> bool {
+        self.0 == Self::SHARED.0
+    }
+
+    /// How many permits it wants, if it is exclusive.
+    pub const fn permits(self) -> u32 {
+        self.0 + 1
+    }
 }
 
 /// A waiter's place in a queue.
@@ -37,7 +55,8 @@ pub(crate) enum Mode {
 /// is its owner's. The state says which, and the waker's store to it is the hand-over (NODE-LAST).
 pub(crate) struct Node<H: Host> {
     pub links: Links<H>,
-    pub state: AtomicU8,
+    /// Beside `mode` in size and place: both are set in one store.
+    pub state: AtomicU32,
     pub mode: Mode,
     /// The order of arrival.
     pub ticket: Cell<u64>,
@@ -52,7 +71,7 @@ impl<H: Host> Node<H> {
     pub fn new(mode: Mode) -> Self {
         Self {
             links: Links::new(),
-            state: AtomicU8::new(state::WOKEN_ALL),
+            state: AtomicU32::new(state::WOKEN_ALL),
             mode,
             ticket: Cell::new(0),
             task: UnsafeCell::new(None),

@@ -1,7 +1,8 @@
 //! The wait queue: who waits for one kind of event, and how they are woken.
 //!
-//! Here are the list, its lock and the wakes. How a thread waits is in [`crate::waiter`] (the
-//! steps) and in `wait_until.rs` (the loop around them).
+//! Here are the list, its lock and the wakes; the wakes that hand out permits are in `grant.rs`.
+//! How a thread waits is in [`crate::waiter`] (the steps) and in `wait_until.rs` (the loop around
+//! them).
 //!
 //! # Why no wakeup is lost (W1)
 //!
@@ -39,12 +40,14 @@
 use crate::host::Host;
 use crate::list::List;
 use crate::mutant::mutant;
-use crate::node::{Mode, Node, state};
+use crate::node::{Node, state};
 use crate::stats::{Event, Watch};
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
-use layercake_sync::facade::{AtomicU32, fence};
+use layercake_sync::facade::{AtomicBool, AtomicU32, fence};
 use layercake_sync::{Atomic, IrqOff, SpinGuard, SpinLock};
+
+mod grant;
 
 /// How many waiters are woken for each time that the lock is taken (W6).
 ///
@@ -69,6 +72,8 @@ pub(crate) const BATCH: usize = if cfg!(loom) { 2 } else { 16 };
 pub struct WaitQueue<H: Host> {
     /// How many nodes are linked. Written under the lock only.
     linked: AtomicU32,
+    /// Written once; see `close.rs`.
+    pub(crate) closed: AtomicBool,
     name: &'static str,
     /// For [`crate::stats`]: without the feature, nothing.
     pub(crate) watch: Watch,
@@ -95,6 +100,7 @@ impl<H: Host> WaitQueue<H> {
     pub const fn new(name: &'static str) -> Self {
         Self {
             linked: AtomicU32::new(0),
+            closed: AtomicBool::new(false),
             name,
             watch: Watch::new(),
             lists: SpinLock::new(Lists {
@@ -112,6 +118,7 @@ impl<H: Host> WaitQueue<H> {
     pub fn new(name: &'static str) -> Self {
         Self {
             linked: AtomicU32::new(0),
+            closed: AtomicBool::new(false),
             name,
             watch: Watch::new(),
             lists: SpinLock::new(Lists {
@@ -210,7 +217,7 @@ impl<H: Host> WaitQueue<H> {
     /// Wakes up to `quota` exclusive waiters and all shared ones that are there when it begins.
     /// Returns how many of each.
     #[inline(never)]
-    fn sweep(&self, mut quota: usize, how: u8) -> (usize, usize) {
+    fn sweep(&self, mut quota: usize, how: u32) -> (usize, usize) {
         let mut woken = (0, 0);
         let mut end = None;
         loop {
@@ -270,9 +277,9 @@ impl<H: Host> WaitQueue<H> {
         let mode = node.mode; // read here, where the compiler may still know it
         let mut lists = self.lock();
         let lists_now = &mut *lists;
-        let list = match mode {
-            Mode::Exclusive => &mut lists_now.exclusive,
-            Mode::Shared => &mut lists_now.shared,
+        let list = match mode.is_shared() {
+            false => &mut lists_now.exclusive,
+            true => &mut lists_now.shared,
         };
         if !mutant!(StateSetLate) {
             node.state.store(state::WAITING, Relaxed);
@@ -307,14 +314,30 @@ impl<H: Host> WaitQueue<H> {
         if node.state.load(Relaxed) != state::WAITING {
             return false;
         }
-        let list = match node.mode {
-            Mode::Exclusive => &mut lists.exclusive,
-            Mode::Shared => &mut lists.shared,
+        let list = match node.mode.is_shared() {
+            false => &mut lists.exclusive,
+            true => &mut lists.shared,
         };
         // SAFETY: NODE-LOCK. WAITING under the lock means linked here.
         unsafe { list.remove(node) };
         self.count(&mut lists, -1);
         true
+    }
+
+    /// Exchanges the handle of `node`, which is on the queue. `false`, with nothing exchanged, when
+    /// a wake was first.
+    ///
+    /// # Safety
+    ///
+    /// NODE-OWNER: the caller owns `node`, which it linked to this queue.
+    pub(crate) unsafe fn exchange_task(&self, node: &Node<H>, task: &mut Option<H::Task>) -> bool {
+        let _lists = self.lock();
+        let waits = node.state.load(Relaxed) == state::WAITING;
+        if waits {
+            // SAFETY: NODE-LOCK.
+            (node.task).with_mut(|old| unsafe { core::ptr::swap(old, task) });
+        }
+        waits
     }
 
     /// Locks the lists, with interrupts masked.
@@ -352,7 +375,7 @@ impl<H: Host> IsDue for List<H> {
 ///
 /// The caller holds the lock under which it unlinked `node`.
 #[inline(always)]
-fn hand_over<H: Host>(node: NonNull<Node<H>>, how: u8) -> Option<H::Task> {
+fn hand_over<H: Host>(node: NonNull<Node<H>>, how: u32) -> Option<H::Task> {
     // SAFETY: NODE-LAST: its owner leaves it alone, and where it is, until it sees the state below.
     let node = unsafe { node.as_ref() };
     node.woken.set::<H>();

@@ -1,43 +1,71 @@
-//! Counting semaphore: so many permits, and threads that wait for one.
+//! Counting semaphore: so many permits, and threads that wait for some of them, in order.
+//!
+//! ```text
+//!   the word:   WAITERS | permits (31 bits)
+//! ```
+//!
+//! While WAITERS is set nobody but the holder of the queue's lock takes permits, and that one
+//! gives them to the head of the queue: so nothing overtakes a large request that waits in
+//! front. Whoever adds permits sees WAITERS in the same step, or the waiter sees the permits when
+//! it sets it: both are changes of one word, which have one order. No fence is needed.
 
 use crate::host::Host;
+use crate::mutant::mutant;
+use crate::node::Mode;
 use crate::queue::WaitQueue;
 use crate::time::Instant;
-use crate::waiter::TimedOut;
+use crate::waiter::{TimedOut, Waiter};
+use core::pin::{Pin, pin};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use layercake_sync::TaskCx;
 use layercake_sync::facade::AtomicU32;
 
+/// Somebody waits. Set and cleared under the queue's lock only.
+const WAITERS: u32 = 1 << 31;
+/// What the word has room for.
+pub(crate) const MOST: u32 = WAITERS - 1;
+
 /// A number of permits to take and give back.
 ///
-/// Permits belong to nobody: who gives one need not be who took one, and may be an interrupt
-/// handler. Waiters are woken first in, first out. A permit that is free may be taken by a
-/// newcomer, also when a waiter has just been woken for it; that waiter goes back to the head of
-/// the queue then.
+/// Permits belong to nobody: who gives some need not be who took them, and may be an interrupt
+/// handler. Who waits is served first in, first out, be it for one permit or for many: permits
+/// that are given go to the first in the queue once there are enough for it, and a newcomer gets
+/// none as long as anybody waits.
 ///
 /// ```
 /// # #[cfg(all(feature = "std-host", not(loom)))] {
 /// use layercake_wait::{host::std::{enter, spawn, StdHost}, Semaphore};
 ///
 /// static BYTES: Semaphore<StdHost> = Semaphore::new("bytes", 0);
-/// let device = spawn(|_| BYTES.release_n(3)); // also from an interrupt handler
-/// enter(|cx| (0..3).for_each(|_| BYTES.acquire(cx)));
+/// let device = spawn(|_| BYTES.release_many(5)); // also from an interrupt handler
+/// enter(|cx| {
+///     BYTES.acquire(cx);
+///     BYTES.acquire_many(cx, 4); // all of them, or none yet
+/// });
 /// assert_eq!(BYTES.permits(), 0);
 /// # device.join().unwrap();
 /// # }
 /// ```
 #[derive(Debug)]
 pub struct Semaphore<H: Host> {
-    permits: AtomicU32,
+    word: AtomicU32,
     queue: WaitQueue<H>,
 }
 
 impl<H: Host> Semaphore<H> {
+    /// The most permits that there may be at once.
+    pub const MAX_PERMITS: u32 = MOST;
+
     /// A semaphore with `permits` to take. `name` is for people.
+    ///
+    /// # Panics
+    ///
+    /// With more than [`MAX_PERMITS`](Self::MAX_PERMITS).
     #[cfg(not(loom))]
     pub const fn new(name: &'static str, permits: u32) -> Self {
+        assert!(permits <= Self::MAX_PERMITS, "too many permits");
         Self {
-            permits: AtomicU32::new(permits),
+            word: AtomicU32::new(permits),
             queue: WaitQueue::new(name),
         }
     }
@@ -45,49 +73,134 @@ impl<H: Host> Semaphore<H> {
     /// A semaphore with `permits` to take. `name` is for people.
     #[cfg(loom)]
     pub fn new(name: &'static str, permits: u32) -> Self {
+        assert!(permits <= Self::MAX_PERMITS, "too many permits");
         Self {
-            permits: AtomicU32::new(permits),
+            word: AtomicU32::new(permits),
             queue: WaitQueue::new(name),
         }
     }
 
     /// How many permits are free now. For reports: it may change at once.
     pub fn permits(&self) -> u32 {
-        self.permits.load(Relaxed)
+        self.word.load(Relaxed) & !WAITERS
     }
 
-    /// Takes a permit if one is free.
+    /// How many wait for permits now. For reports: it may change at once.
+    pub fn waiters(&self) -> usize {
+        self.queue.waiters()
+    }
+
+    /// Takes a permit if one is free and nobody waits.
     ///
     /// Any context. O(1).
     #[inline]
     pub fn try_acquire(&self) -> bool {
-        (self.permits)
-            .fetch_update(Acquire, Relaxed, |permits| permits.checked_sub(1))
-            .is_ok()
+        self.try_acquire_many(1)
     }
 
-    /// Takes a permit, blocking until there is one.
+    /// Takes `n` permits if they are free and nobody waits.
+    ///
+    /// Any context. O(1).
+    #[inline]
+    pub fn try_acquire_many(&self, n: u32) -> bool {
+        let mut word = self.word.load(Relaxed);
+        // With WAITERS it is negative: fewer than any number of permits.
+        while n <= MOST && word.cast_signed() >= n.cast_signed() {
+            match (self.word).compare_exchange_weak(word, word.wrapping_sub(n), Acquire, Relaxed) {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
+        false
+    }
+
+    /// Takes a permit, blocking until there is one and everybody who came before is served.
     #[inline]
     pub fn acquire(&self, cx: &mut TaskCx) {
-        if !self.try_acquire() {
-            self.acquire_slow(cx);
+        self.acquire_many(cx, 1);
+    }
+
+    /// Takes `n` permits at once, blocking until there are so many and everybody who came before
+    /// is served.
+    ///
+    /// # Panics
+    ///
+    /// When there can never be so many: `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    #[inline]
+    pub fn acquire_many(&self, cx: &mut TaskCx, n: u32) {
+        if !self.try_acquire_many(n) {
+            // Without a deadline there is no timing out.
+            let _ = self.acquire_slow(cx, n, None);
         }
     }
 
-    /// Out of the way of those who find a permit.
-    #[cold]
-    fn acquire_slow(&self, cx: &mut TaskCx) {
-        self.queue
-            .wait_until(cx, |_| self.try_acquire().then_some(()));
-    }
-
-    /// Takes a permit, blocking until there is one, at most until `deadline`.
+    /// [`acquire`](Self::acquire), at most until `deadline`.
     ///
     /// # Errors
     ///
-    /// [`TimedOut`] when there was none at the deadline.
+    /// [`TimedOut`] when there was none for the caller at the deadline.
     pub fn acquire_deadline(&self, cx: &mut TaskCx, deadline: Instant) -> Result<(), TimedOut> {
-        (self.queue).wait_until_deadline(cx, deadline, |_| self.try_acquire().then_some(()))
+        self.acquire_many_deadline(cx, 1, deadline)
+    }
+
+    /// [`acquire_many`](Self::acquire_many), at most until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`] when there were not enough for the caller at the deadline; it has none then.
+    ///
+    /// # Panics
+    ///
+    /// As [`acquire_many`](Self::acquire_many).
+    pub fn acquire_many_deadline(
+        &self,
+        cx: &mut TaskCx,
+        n: u32,
+        deadline: Instant,
+    ) -> Result<(), TimedOut> {
+        if self.try_acquire_many(n) {
+            return Ok(());
+        }
+        self.acquire_slow(cx, n, Some(deadline))
+    }
+
+    /// Out of the way of those who find their permits.
+    #[cold]
+    fn acquire_slow(
+        &self,
+        cx: &mut TaskCx,
+        n: u32,
+        deadline: Option<Instant>,
+    ) -> Result<(), TimedOut> {
+        assert!(n <= Self::MAX_PERMITS, "more permits than there can be");
+        if n == 0 {
+            return Ok(());
+        }
+        let waiter = pin!(Waiter::with_mode(Mode::wants(n)));
+        let waiter = waiter.as_ref();
+        waiter.prepare(&self.queue, cx);
+        let place = Place {
+            semaphore: self,
+            waiter,
+            n,
+        };
+        if !mutant!(EnqueueWithoutLook) {
+            self.hand_out();
+        }
+        let blocked = match deadline {
+            None => {
+                waiter.maybe_block(cx);
+                Ok(())
+            }
+            Some(deadline) => waiter.maybe_block_until(cx, deadline),
+        };
+        waiter.accept();
+        core::mem::forget(place);
+        if blocked.is_err() && !mutant!(LeaverHoldsUp) {
+            // It may have been in the way of smaller requests.
+            self.hand_out();
+        }
+        blocked
     }
 
     /// Gives a permit.
@@ -96,27 +209,67 @@ impl<H: Host> Semaphore<H> {
     ///
     /// # Panics
     ///
-    /// Debug builds, when there are more than `u32::MAX` permits.
+    /// Debug builds, when there are more than [`MAX_PERMITS`](Self::MAX_PERMITS).
     #[inline]
     pub fn release(&self) {
-        let before = self.permits.fetch_add(1, Release);
-        debug_assert_ne!(before, u32::MAX, "more permits than can be counted");
-        self.queue.wake_one();
+        self.release_many(1);
     }
 
-    /// Gives `n` permits at once, to up to `n` waiters.
+    /// Gives `n` permits at once, to as many waiters as they are enough for.
     ///
     /// Any context. O(waiters woken).
     ///
     /// # Panics
     ///
-    /// Debug builds, when there are more than `u32::MAX` permits.
-    pub fn release_n(&self, n: u32) {
-        let before = self.permits.fetch_add(n, Release);
+    /// Debug builds, when there are more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    #[inline]
+    pub fn release_many(&self, n: u32) {
+        let before = self.word.fetch_add(n, Release);
         debug_assert!(
-            before.checked_add(n).is_some(),
+            n <= Self::MAX_PERMITS - (before & !WAITERS),
             "more permits than can be counted"
         );
-        self.queue.wake_n(n as usize);
+        if before & WAITERS != 0 {
+            self.hand_out();
+        }
+    }
+
+    /// Gives the free permits to those who wait, in order, and says in the word whether anybody
+    /// still does.
+    #[cold]
+    fn hand_out(&self) {
+        let take = |n| {
+            let word = self.word.fetch_or(WAITERS, Acquire);
+            let enough = word & !WAITERS >= n;
+            if enough {
+                // With WAITERS and the lock: nobody else takes any.
+                self.word.fetch_sub(n, Relaxed);
+            }
+            enough
+        };
+        let nobody = || {
+            self.word.fetch_and(!WAITERS, Relaxed);
+        };
+        self.queue.grant(take, nobody);
+    }
+}
+
+/// A place in the queue of a semaphore, for the case that the host panics in the middle of a
+/// wait: nothing is lost then.
+struct Place<'a, 'q, H: Host> {
+    semaphore: &'q Semaphore<H>,
+    waiter: Pin<&'a Waiter<'q, H>>,
+    n: u32,
+}
+
+impl<H: Host> Drop for Place<'_, '_, H> {
+    fn drop(&mut self) {
+        if self.waiter.withdraw() {
+            self.semaphore.hand_out();
+        } else {
+            // Woken, which is served: the wake is not to be handed on, but the permits are.
+            self.waiter.accept();
+            self.semaphore.release_many(self.n);
+        }
     }
 }

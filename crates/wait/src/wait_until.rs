@@ -28,7 +28,7 @@ impl<H: Host> WaitQueue<H> {
         if let Some(value) = cond(cx.atomic()) {
             return value;
         }
-        match self.wait_slow(cx, None, Mode::Exclusive, cond) {
+        match self.wait_slow(cx, None, Mode::EXCLUSIVE, cond) {
             Ok(value) => value,
             Err(TimedOut) => unreachable!("timed out without a deadline"),
         }
@@ -46,7 +46,7 @@ impl<H: Host> WaitQueue<H> {
         if let Some(value) = cond(cx.atomic()) {
             return value;
         }
-        match self.wait_slow(cx, None, Mode::Shared, cond) {
+        match self.wait_slow(cx, None, Mode::SHARED, cond) {
             Ok(value) => value,
             Err(TimedOut) => unreachable!("timed out without a deadline"),
         }
@@ -68,7 +68,7 @@ impl<H: Host> WaitQueue<H> {
         if let Some(value) = cond(cx.atomic()) {
             return Ok(value);
         }
-        self.wait_slow(cx, Some(deadline), Mode::Exclusive, cond)
+        self.wait_slow(cx, Some(deadline), Mode::EXCLUSIVE, cond)
     }
 
     /// Blocks until the next wake that reaches the caller, whatever it was sent for.

@@ -82,12 +82,12 @@ pub struct Waiter<'q, H: Host> {
 impl<'q, H: Host> Waiter<'q, H> {
     /// An exclusive waiter, on no queue: one wake-one wakes one of these.
     pub fn new() -> Self {
-        Self::with_mode(Mode::Exclusive)
+        Self::with_mode(Mode::EXCLUSIVE)
     }
 
     /// A shared waiter, on no queue: every wake wakes it.
     pub fn shared() -> Self {
-        Self::with_mode(Mode::Shared)
+        Self::with_mode(Mode::SHARED)
     }
 
     #[inline(always)]
@@ -121,6 +121,23 @@ impl<'q, H: Host> Waiter<'q, H> {
         // SAFETY: NODE-OWNER: this waiter's own node, on no queue, with a task. NODE-PINNED: the
         // waiter is pinned and unlinks it when it is dropped; `'q` outlives that.
         unsafe { queue.link(&self.node, false) };
+    }
+
+    /// [`prepare`](Waiter::prepare) for a future: whom to unpark is told, and may change from
+    /// one time to the next.
+    pub(crate) fn prepare_as(self: Pin<&Self>, queue: &'q WaitQueue<H>, task: H::Task) {
+        let mut task = Some(task);
+        let was_woken = match self.queue.get() {
+            None => None,
+            // SAFETY: NODE-OWNER: this waiter linked its node to that queue.
+            Some(old) if unsafe { old.exchange_task(&self.node, &mut task) } => return,
+            Some(_) => Some(self.node.state.load(Acquire)),
+        };
+        // SAFETY: NODE-OWNER. On no queue, so the cell is its owner's.
+        (self.node.task).with_mut(|cell| unsafe { *cell = task });
+        self.queue.set(Some(queue));
+        // SAFETY: as in `prepare`.
+        unsafe { queue.link(&self.node, was_woken == Some(state::WOKEN_ONE)) };
     }
 
     /// [`prepare`](Waiter::prepare) for one that is on a queue, or was until a wake.
@@ -291,7 +308,7 @@ impl<'q, H: Host> Waiter<'q, H> {
     }
 
     /// Takes itself off the queue; `false` when a wake was first, or when it was on none.
-    fn withdraw(&self) -> bool {
+    pub(crate) fn withdraw(&self) -> bool {
         // SAFETY: NODE-OWNER: this waiter linked its node to that queue.
         let unlink = |queue: &WaitQueue<H>| unsafe { queue.unlink(&self.node) };
         let first = self.is_waiting() && self.queue.get().is_some_and(unlink);

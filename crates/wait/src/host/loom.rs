@@ -7,6 +7,7 @@
 extern crate std;
 
 use super::Host;
+use crate::block_on::WordHandle;
 use crate::time::Instant;
 use layercake_sync::facade::AtomicU64;
 use layercake_sync::{Cpu, TaskCx};
@@ -79,6 +80,18 @@ unsafe impl Host for LoomHost {
 
     fn now() -> Instant {
         Instant::from_nanos(CLOCK.load(Ordering::Acquire))
+    }
+}
+
+// SAFETY: HANDLE-WORD: a count of the `Arc`, and back.
+unsafe impl WordHandle for LoomHost {
+    fn into_word(task: Arc<Notify>) -> *const () {
+        Arc::into_raw(task).cast()
+    }
+
+    unsafe fn from_word(word: *const ()) -> Arc<Notify> {
+        // SAFETY: HANDLE-WORD: of `into_word`, and the count is the caller's.
+        unsafe { Arc::from_raw(word.cast()) }
     }
 }
 

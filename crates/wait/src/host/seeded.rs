@@ -34,6 +34,7 @@ extern crate std;
 
 use self::world::{End, Slot, World};
 use super::Host;
+use crate::block_on::WordHandle;
 use crate::time::Instant;
 use core::cell::{Cell, RefCell};
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -159,7 +160,7 @@ pub struct SeededHost;
 #[derive(Debug)]
 pub struct Task {
     world: u32,
-    thread: usize,
+    thread: u32,
 }
 
 impl Clone for Task {
@@ -181,7 +182,7 @@ unsafe impl Host for SeededHost {
     fn current() -> Task {
         with(|world| Task {
             world: world.id,
-            thread: world.current,
+            thread: world.current as u32,
         })
     }
 
@@ -210,7 +211,7 @@ unsafe impl Host for SeededHost {
         point();
         with(|world| {
             if task.world == world.id {
-                world.threads[task.thread].permit = true;
+                world.threads[task.thread as usize].permit = true;
             }
         });
     }
@@ -222,6 +223,22 @@ unsafe impl Host for SeededHost {
 
     fn blocked_on(name: &'static str) {
         with(|world| world.threads[world.current].waits_on = name);
+    }
+}
+
+// SAFETY: HANDLE-WORD: two numbers in one, and back; nobody uses it as an address.
+unsafe impl WordHandle for SeededHost {
+    fn into_word(task: Task) -> *const () {
+        let both = u64::from(task.world) << 32 | u64::from(task.thread);
+        core::ptr::without_provenance(both as usize)
+    }
+
+    unsafe fn from_word(word: *const ()) -> Task {
+        let both = word.addr() as u64;
+        Task {
+            world: (both >> 32) as u32,
+            thread: both as u32,
+        }
     }
 }
 

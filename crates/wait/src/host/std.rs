@@ -6,11 +6,14 @@
 extern crate std;
 
 use super::Host;
+use crate::block_on::WordHandle;
 use crate::time::Instant;
+use core::mem::ManuallyDrop;
 use core::time::Duration;
 use layercake_sync::TaskCx;
 use layercake_sync::check::assert_may_sleep;
 use layercake_sync::host::{StdCpu, task};
+use std::boxed::Box;
 use std::sync::OnceLock;
 use std::thread;
 
@@ -54,6 +57,23 @@ unsafe impl Host for StdHost {
         static START: OnceLock<std::time::Instant> = OnceLock::new();
         let start = START.get_or_init(std::time::Instant::now);
         Instant::ZERO + start.elapsed()
+    }
+}
+
+// SAFETY: HANDLE-WORD: a box and back. It allocates, which is no harm on a workstation.
+unsafe impl WordHandle for StdHost {
+    fn into_word(task: thread::Thread) -> *const () {
+        Box::into_raw(Box::new(task)).cast()
+    }
+
+    unsafe fn from_word(word: *const ()) -> thread::Thread {
+        // SAFETY: HANDLE-WORD: a box of `into_word`, which nobody else owns.
+        *unsafe { Box::from_raw(word.cast_mut().cast()) }
+    }
+
+    unsafe fn lend_word(word: *const ()) -> ManuallyDrop<thread::Thread> {
+        // SAFETY: HANDLE-WORD: the box is there for as long, and drops the handle.
+        ManuallyDrop::new(unsafe { word.cast::<thread::Thread>().read() })
     }
 }
 

@@ -8,11 +8,17 @@
 //! shipped code do one thing wrong.
 #![cfg(loom)]
 
+mod barrier;
+mod channel;
+mod closing;
+mod futures;
 mod idle;
 mod lecture;
 mod mutants;
+mod permits;
 mod primitives;
 mod queue;
+mod rwlock;
 
 use std::io::Read;
 use std::process::{Command, Stdio};

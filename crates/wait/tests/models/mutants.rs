@@ -68,6 +68,10 @@ fn unlock_without_wake() {
 #[test]
 fn unlock_then_enqueue() {
     rejected("UnlockThenEnqueue", "primitives::condvar_does_not_lose");
+    rejected(
+        "UnlockThenEnqueue",
+        "primitives::condvar_under_spinlock_does_not_lose_1",
+    );
 }
 
 /// wait_any back on the queues before it looked: a wake-one that it has no use for is forgotten.
@@ -77,4 +81,55 @@ fn prepare_before_look() {
         "PrepareBeforeLook",
         "primitives::wait_any_hands_on_what_it_did_not_use",
     );
+}
+
+/// Those who wait are woken first and look while the queue is still open.
+#[test]
+fn wake_then_close() {
+    rejected("WakeThenClose", "closing::close_tells_everybody_2");
+}
+
+/// On the queue, but without the look that follows: permits that came before are slept on.
+#[test]
+fn enqueue_without_look() {
+    rejected(
+        "EnqueueWithoutLook",
+        "permits::permits_are_conserved_2_waiters",
+    );
+}
+
+/// Who gives up at the head leaves those behind it asleep beside a free permit.
+#[test]
+fn leaver_holds_up() {
+    rejected("LeaverHoldsUp", "permits::who_gives_up_does_not_hold_up");
+}
+
+/// A writer that leaves room for a reader.
+#[test]
+fn writer_leaves_room() {
+    rejected("WriterLeavesRoom", "rwlock::rwlock_excludes_2");
+}
+
+/// Who gives up at a barrier is still counted, and makes a round full when it comes again.
+#[test]
+fn leaver_stays_counted() {
+    rejected("LeaverStaysCounted", "barrier::barrier_deadline");
+}
+
+/// Room that nobody is told of.
+#[test]
+fn recv_without_wake() {
+    rejected("RecvWithoutWake", "channel::channel_conserves_values_2");
+}
+
+/// A future that joins the queue and does not look again.
+#[test]
+fn poll_without_look() {
+    rejected("PollWithoutLook", "futures::w1_futures_2_waiters");
+}
+
+/// Who takes a mutex from the queue forgets that others may still be on it.
+#[test]
+fn taker_forgets_others() {
+    rejected("TakerForgetsOthers", "primitives::mutex_excludes_3");
 }

@@ -84,7 +84,7 @@ fn semaphore_batch() {
                 spawn(move |cx| it.acquire(cx))
             })
             .collect();
-        it.release_n(2);
+        it.release_many(2);
         takers.into_iter().for_each(|t| t.join().unwrap());
         assert_eq!(it.permits(), 0);
     });
@@ -345,4 +345,31 @@ fn cancel_against_wake() {
         giver.join().unwrap();
         assert_eq!(it.0.waiters(), 0);
     });
+}
+
+/// The condition variable under a spinlock: as many who wait as items, a signal for each.
+fn condvar_spin(waiters: usize) {
+    let items: SpinLock<u32, IrqOff<LoomCpu>> = SpinLock::new(0);
+    let it = Arc::new((items, Condvar::<LoomHost>::new("items")));
+    let threads: Vec<_> = (0..waiters)
+        .map(|_| {
+            let it = it.clone();
+            spawn(move |cx| *it.1.wait_spin(cx, &it.0, |items| *items > 0) -= 1)
+        })
+        .collect();
+    for _ in 0..waiters {
+        enter(|cx| *it.0.lock(cx) += 1);
+        it.1.signal();
+    }
+    threads.into_iter().for_each(|t| t.join().unwrap());
+}
+
+#[test]
+fn condvar_under_spinlock_does_not_lose_1() {
+    explore(3, || condvar_spin(1));
+}
+
+#[test]
+fn condvar_under_spinlock_does_not_lose_2() {
+    explore(2, || condvar_spin(2));
 }

@@ -5,11 +5,9 @@
 
 #![cfg(not(miri))]
 
-mod sim;
-
 use layercake_sched::{CpuSet, Priority};
+use layercake_sim::{Machine, Plan};
 use proptest::prelude::*;
-use sim::{Machine, Plan};
 
 const SLICE: u64 = 4_000_000;
 

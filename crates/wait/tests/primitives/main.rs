@@ -1,6 +1,14 @@
 //! What stands on the queue, on std threads: what each operation promises, one scenario each.
 #![cfg(not(loom))]
 
+mod barrier;
+mod channel;
+mod closing;
+mod futures;
+mod interval;
+mod permits;
+mod rwlock;
+
 use layercake_sync::host::{StdCpu, interrupt};
 use layercake_sync::{IrqOff, SpinLock};
 use layercake_wait::host::std::{StdHost, enter, spawn};
@@ -48,7 +56,7 @@ fn permits_are_counted() {
         assert!(!permits.try_acquire());
         assert_eq!(permits.acquire_deadline(cx, soon()), Err(TimedOut));
         // From an interrupt handler, too.
-        interrupt(|_| permits.release_n(3));
+        interrupt(|_| permits.release_many(3));
         permits.acquire(cx);
     });
     assert_eq!(permits.permits(), 2);
@@ -185,4 +193,55 @@ fn sleeping_with_a_spinlock_held_is_reported() {
     }));
     assert!(slept.is_err());
     assert_eq!(queue.waiters(), 0);
+}
+
+#[test]
+fn a_condvar_waits_under_a_spinlock() {
+    let bytes: SpinLock<Vec<u8>, IrqOff<StdCpu>> = SpinLock::new(Vec::new());
+    let it = Arc::new((bytes, Condvar::<StdHost>::new("bytes")));
+    enter(|cx| {
+        let some = |bytes: &mut Vec<u8>| !bytes.is_empty();
+        let (guard, timed_out) = it.1.wait_spin_deadline(cx, &it.0, soon(), some);
+        assert_eq!((guard.len(), timed_out), (0, Err(TimedOut)));
+        drop(guard);
+        let device = std::thread::spawn({
+            let it = it.clone();
+            move || {
+                for byte in [1, 2, 3] {
+                    interrupt(|irq| it.0.lock(irq).push(byte));
+                    it.1.signal();
+                }
+            }
+        });
+        let mut sum = 0;
+        while sum < 6 {
+            let mut bytes = it.1.wait_spin(cx, &it.0, some);
+            // The lock is held: what the condition said still holds.
+            sum += bytes.pop().unwrap();
+        }
+        device.join().unwrap();
+        it.0.lock(&mut *cx).push(4);
+        let (guard, found) = it.1.wait_spin_deadline(cx, &it.0, Instant::ZERO, some);
+        assert_eq!((guard.len(), found), (1, Ok(())), "the condition wins");
+    });
+}
+
+#[test]
+fn a_condvar_waits_until_the_data_is_right() {
+    let it = Arc::new((Mutex::<u32, StdHost>::new("m", 0), Condvar::new("changed")));
+    let other = spawn({
+        let it = it.clone();
+        move |cx| {
+            for _ in 0..3 {
+                *it.0.lock(cx) += 1;
+                it.1.signal();
+            }
+        }
+    });
+    enter(|cx| {
+        let guard = it.0.lock(cx);
+        let guard = it.1.wait_until(cx, guard, |n| *n == 3);
+        assert_eq!(*guard, 3);
+    });
+    other.join().unwrap();
 }

@@ -3,6 +3,15 @@
 //! `LAYERCAKE_SCHEDULES=1000000` runs that many of each.
 #![cfg(all(not(loom), not(miri)))]
 
+mod barrier;
+mod channel;
+mod closing;
+mod futures;
+mod inheritance;
+mod interval;
+mod permits;
+mod rwlock;
+
 use layercake_sync::{Cpu, TaskCx};
 use layercake_wait::host::seeded::{
     SeededCpu, SeededHost, Task, elapsed, explore, first_failure, on_interrupt, point, spawn,
