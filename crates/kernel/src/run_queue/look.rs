@@ -1,7 +1,7 @@
 //! What the policy knows of a thread, for whoever wants to show it.
 
-use super::Locked;
 use super::idle::idle_time;
+use super::{Locked, PARKED};
 use crate::thread::{NO_CORE, Thread};
 use crate::{config, cpu, time};
 use core::sync::atomic::Ordering;
@@ -44,6 +44,41 @@ pub(crate) fn look_at(thread: &'static Thread) -> Seen {
     // SAFETY: IRQ-NEST: `state` is from above.
     unsafe { arch::irq::restore(state) };
     seen
+}
+
+/// How many callers of a thread that does not run are shown.
+pub(crate) const CALLERS: usize = 16;
+
+/// Where `thread` was left and who called that, innermost first; nothing of one that runs, or that
+/// has ended. From threads.
+pub(crate) fn callers(thread: &'static Thread, found: &mut heapless::Vec<usize, CALLERS>) {
+    // Before the run queue's lock, for it has one of its own.
+    let Some(stack) = thread.stack_range() else {
+        return;
+    };
+    let state = arch::irq::save();
+    let core = cpu::core(thread.core.load(Ordering::Relaxed));
+    let locked = Locked::take(core);
+    // Parked, and its core's lock is held: it is off its stack, and as long as that is so nobody
+    // lets it go on.
+    if thread.core.load(Ordering::Relaxed) == core.id()
+        && thread.permit.load(Ordering::Relaxed) == PARKED
+        && !core::ptr::eq(core.current.load(Ordering::Relaxed), thread)
+        && stack.contains(&thread.saved_sp.get())
+    {
+        let frame = thread.saved_sp.get();
+        // SAFETY: STACK-READABLE: from where it was left to its end the stack of a parked thread is
+        // mapped. What was saved there begins with a frame record.
+        unsafe {
+            arch::backtrace::walk(frame, &[frame..stack.end], CALLERS, |address| {
+                // A return address is behind the call. There is room: as many as are looked for.
+                let _ = found.push(address.wrapping_sub(4));
+            });
+        }
+    }
+    drop(locked);
+    // SAFETY: IRQ-NEST: `state` is from above.
+    unsafe { arch::irq::restore(state) };
 }
 
 const _: () = assert!(config::CORES <= cpu::MAX && NO_CORE > cpu::MAX);

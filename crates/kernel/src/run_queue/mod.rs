@@ -29,7 +29,7 @@ mod switch;
 mod wake;
 
 pub(crate) use idle::idle_loop;
-pub(crate) use look::look_at;
+pub(crate) use look::{callers, look_at};
 pub(crate) use sleep_check::may_sleep;
 pub(crate) use switch::{
     finish_switch, leave_for_ever, park, preempt, preempt_on_irq_exit, yield_now,

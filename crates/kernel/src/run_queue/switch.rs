@@ -6,7 +6,7 @@ use crate::cpu::{self, Counts};
 use crate::sync::TaskCx;
 use crate::thread::{self, Thread};
 use crate::wait::Instant;
-use crate::{irq, time};
+use crate::{irq, system_work, time};
 use core::sync::atomic::Ordering;
 use layercake_arch_arm64 as arch;
 use layercake_sched::PutPrev;
@@ -189,12 +189,16 @@ pub(crate) fn leave_for_ever() -> ! {
 
 /// Blocks the calling thread until it is unparked or until `deadline`; at once if it has a permit.
 #[track_caller]
-pub(crate) fn park(_cx: &mut TaskCx, deadline: Option<Instant>) {
+pub(crate) fn park(cx: &mut TaskCx, deadline: Option<Instant>) {
     let current = thread::current();
     check_may_sleep(current);
     if current.permit.load(Ordering::Relaxed) == NOTIFIED {
         current.permit.swap(RUNNING, Ordering::Acquire);
         return;
+    }
+    if current.tells.load(Ordering::Relaxed) {
+        // A worker: whoever waits for it gets another meanwhile.
+        return system_work::park_worker(cx, deadline);
     }
     if deadline.is_some_and(|deadline| !time::arm_park(current, deadline)) {
         return;

@@ -17,6 +17,7 @@ pub use layercake_sched::{CpuSet, Nice, Priority, Realtime};
 pub use spawn::{Builder, SpawnError, exit, spawn};
 pub use table::MAX_THREADS;
 
+pub(crate) use info::on_seat;
 pub(crate) use spawn::{Closure, after_end_of};
 pub(crate) use stack::Stack;
 pub(crate) use table::{owner_of_stack, reap};
@@ -25,7 +26,9 @@ use crate::sync::TaskCx;
 use crate::{IrqSpinLock, WaitQueue, run_queue};
 use alloc::boxed::Box;
 use core::cell::{Cell, UnsafeCell};
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+};
 use layercake_arch_arm64::core_block;
 use layercake_sched::Entity;
 use layercake_timer::Timer;
@@ -67,6 +70,10 @@ pub struct Thread {
     pub(crate) timer_core: AtomicUsize,
     /// How many times it was woken.
     pub(crate) wakes: AtomicU64,
+    /// Where the worker is whose items run on it, or null. Written by the thread itself only.
+    pub(crate) seat: AtomicPtr<()>,
+    /// Whether it tells its pool when it blocks: it sits there, and has not told. The same.
+    pub(crate) tells: AtomicBool,
     /// Name, stack and closure: changed when it is spawned and when it ends.
     own: IrqSpinLock<Own>,
     /// What it is blocked on: a static string's address and length, 0 for nothing. The length is
@@ -127,6 +134,8 @@ impl Thread {
             timer: Timer::new(crate::time::wake_parked),
             timer_core: AtomicUsize::new(NO_CORE),
             wakes: AtomicU64::new(0),
+            seat: AtomicPtr::new(core::ptr::null_mut()),
+            tells: AtomicBool::new(false),
             own: IrqSpinLock::new(Own {
                 name: Name::new(),
                 stack: None,

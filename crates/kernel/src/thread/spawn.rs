@@ -123,6 +123,8 @@ impl Builder {
         thread.need_resched.store(false, Ordering::Relaxed);
         thread.permit.store(run_queue::RUNNING, Ordering::Relaxed);
         thread.wakes.store(0, Ordering::Relaxed);
+        thread.seat.store(core::ptr::null_mut(), Ordering::Relaxed);
+        thread.tells.store(false, Ordering::Relaxed);
         thread.forget_blocked_on();
         thread.owners.store(2, Ordering::Relaxed);
         thread.life.store(ALIVE, Ordering::Relaxed);
