@@ -15,7 +15,7 @@ mod support;
 use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 use layercake_kernel::sync::irq_off;
-use layercake_kernel::{Host, IrqCx, SpinLock, kprintln, platform};
+use layercake_kernel::{Host, IrqCx, SpinLock, Work, kprintln, platform, system_work};
 use support::*;
 
 kernel_cases!(
@@ -30,6 +30,7 @@ kernel_cases!(
     sleep_with_a_lock_held,
     sleep_with_interrupts_masked,
     sleep_in_an_interrupt_handler,
+    in_an_item,
 );
 
 //@ case: message_and_backtrace
@@ -206,4 +207,14 @@ fn sleep_in_an_interrupt_handler(cx: &mut TaskCx) {
     });
     platform::get().send_sgi(1, sgi);
     time::sleep(cx, PATIENCE);
+}
+
+//@ case: in_an_item
+//@ expect: : the item panics
+//@ expect: in item `unlucky` of work queue unbound
+//@ expect: backtrace of core
+fn in_an_item(cx: &mut TaskCx) {
+    static ITEM: Work = Work::new("unlucky", |_, _| panic!("the item panics"));
+    let _ = system_work::unbound().queue(&ITEM);
+    let _ = ITEM.flush(cx);
 }

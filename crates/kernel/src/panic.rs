@@ -4,7 +4,7 @@ use crate::cpu::{self, Core};
 use crate::stop::{self, Stopped};
 use crate::symbols::Named;
 use crate::thread::{self, Thread};
-use crate::{console, kprintln, platform, time};
+use crate::{console, kprintln, platform, system_work, time};
 use core::fmt;
 use core::ops::Range;
 use core::panic::PanicInfo;
@@ -58,6 +58,7 @@ pub(crate) fn die(
         now / 1_000_000,
         now % 1_000_000
     );
+    tell_item(thread::try_current());
     if let Some(fault) = fault {
         registers(fault);
     }
@@ -92,6 +93,16 @@ impl fmt::Display for Who {
             Some(name) => write!(f, "thread {} \"{name}\"", thread.id()),
             None => write!(f, "thread {}", thread.id()),
         }
+    }
+}
+
+/// Names the item of a work queue that `thread` runs, this one or one that was stopped by an
+/// interrupt.
+fn tell_item(thread: Option<&'static Thread>) {
+    // SAFETY: SEAT: it is the calling one; or its interrupts were not masked when it stopped, so it
+    // was not about to change what it runs.
+    if let Some((queue, run)) = thread.and_then(|thread| unsafe { system_work::item_of(thread) }) {
+        kprintln!("*** in item `{}` of work queue {queue}", run.item);
     }
 }
 
@@ -184,6 +195,7 @@ fn other(core: &'static Core) {
         return;
     }
     kprintln!("core {}, {}:", core.id(), Who(thread));
+    tell_item(thread);
     // SAFETY: CX-ATOMIC: nothing sleeps any more.
     if let Some(message) = report.message.try_lock(unsafe { crate::Atomic::assume() })
         && !message.is_empty()

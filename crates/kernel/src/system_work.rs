@@ -1,30 +1,34 @@
 //! The kernel's own work queues: which there are, who works on them, and how urgently.
 //!
-//! | queue | workers | priority | for |
+//! | queue | its workers run | priority | for |
 //! |---|---|---|---|
-//! | [`unbound`] | [`UNBOUND_WORKERS`], on any core | ordinary | what may sleep a little or compute |
-//! | [`highpri`] | 1, on any core | real-time, round robin 40 | what an interrupt hands over and a person or a device waits for; short, and sleeps on short locks only |
-//! | [`long`] | [`LONG_WORKERS`], on any core | ordinary | what blocks for long |
-//! | [`percpu`] | 1 for each core, which stays there | ordinary | what must run on that core; one at a time |
+//! | [`unbound`] | on any core, as many at once as there can be cores | ordinary | what computes or sleeps |
+//! | [`highpri`] | on any core, one at once | real-time, round robin 40 | what an interrupt hands over and a person or a device waits for; short |
+//! | [`long`] | on any core, as many at once as there can be cores | ordinary | what keeps its worker for long |
+//! | [`reclaim`] | on any core, one at once; a rescuer beside them | ordinary | what has to be done to get memory back |
+//! | [`percpu`] | on that core, one at once | ordinary | what must run on that core |
+//! | [`percpu_highpri`] | on that core, one at once | real-time, round robin 40 | the same, and short and wanted soon |
 //!
-//! None of them is ever closed, so an item that is not disabled is always accepted. [`delays`] puts
-//! items on them at a time. The items themselves are their owners' business; whether the queues
-//! come along is the `watchdog`'s.
+//! All of them are pools: an item that sleeps does not count for "at once", and another worker takes
+//! over, up to [`MOST_WORKERS`] of a queue. None of them is ever closed, so an item that is not
+//! disabled is always accepted. [`delays`] puts items on them at a time. The items themselves are
+//! their owners' business; who makes and ends the workers is `staff`'s, and whether the queues come
+//! along is the `watchdog`'s.
 
+mod staff;
 mod watchdog;
 
+pub(crate) use staff::{item_of, park_worker};
 pub(crate) use watchdog::look_again;
 pub use watchdog::{STALL_LIMIT, set_stall_limit, stalls};
 
-use crate::thread::{Builder, CpuSet, Name, Priority, SpawnError};
+use crate::thread::{Builder, Priority, SpawnError};
 use crate::{Delays, WorkQueue, cpu};
-use core::fmt::Write;
-use core::sync::atomic::{AtomicU32, Ordering};
+use staff::RECRUITER;
 
-/// How many threads work on [`unbound`]: as many items compute or sleep at once.
-pub const UNBOUND_WORKERS: usize = 4;
-/// How many threads work on [`long`]: as many items block at once, and one more waits.
-pub const LONG_WORKERS: usize = 4;
+/// The most workers that a queue has: as many of its items sleep at once, less one, before others
+/// have to wait for them.
+pub const MOST_WORKERS: usize = 16;
 
 /// More urgent than ordinary threads: what interrupts hand over is short and wanted soon.
 const HIGH: Priority = Priority::round_robin(40);
@@ -34,36 +38,32 @@ const KEEPER: Priority = Priority::round_robin(41);
 /// A queue with its workers.
 struct System {
     queue: WorkQueue,
-    count: usize,
     priority: Priority,
     /// The core that the workers stay on; any without.
     core: Option<usize>,
-    /// The workers' numbers; 0, an idle thread's, before they are made.
-    threads: [AtomicU32; MOST_WORKERS],
+    /// Whether it has a worker for when no thread can be made.
+    rescued: bool,
 }
 
-/// The most workers that a queue has.
-pub const MOST_WORKERS: usize = if UNBOUND_WORKERS > LONG_WORKERS {
-    UNBOUND_WORKERS
-} else {
-    LONG_WORKERS
-};
-
 impl System {
-    const fn new(name: &'static str, count: usize, priority: Priority) -> Self {
+    const fn new(name: &'static str, at_once: usize, priority: Priority) -> Self {
         Self {
-            queue: WorkQueue::new(name),
-            count,
+            queue: WorkQueue::pool(name, at_once, MOST_WORKERS, &RECRUITER),
             priority,
             core: None,
-            threads: [const { AtomicU32::new(0) }; MOST_WORKERS],
+            rescued: false,
         }
     }
 
-    const fn on_core(name: &'static str, core: usize) -> Self {
-        let mut system = Self::new(name, 1, Priority::fair(0));
+    const fn on_core(name: &'static str, core: usize, priority: Priority) -> Self {
+        let mut system = Self::new(name, 1, priority);
         system.core = Some(core);
         system
+    }
+
+    const fn rescued(mut self) -> Self {
+        self.rescued = true;
+        self
     }
 
     /// Whether its workers have a core to run on.
@@ -71,71 +71,60 @@ impl System {
         self.core
             .is_none_or(|core| cpu::online_mask() & (1 << core) != 0)
     }
-
-    /// The numbers of its worker threads.
-    fn threads(&self) -> impl Iterator<Item = u32> {
-        let made = self.threads.iter().map(|id| id.load(Ordering::Relaxed));
-        made.filter(|id| *id != 0)
-    }
-
-    fn start(&'static self) -> Result<(), SpawnError> {
-        for n in 0..self.count {
-            let mut name = Name::new();
-            // Cut, if it were too long.
-            let _ = match self.count {
-                1 => write!(name, "worker/{}", self.queue.name()),
-                _ => write!(name, "worker/{}/{n}", self.queue.name()),
-            };
-            let mut builder = Builder::new(&name).priority(self.priority).essential();
-            if let Some(core) = self.core {
-                builder = builder.affinity(CpuSet::one(core));
-            }
-            let worker = builder.spawn(|cx| self.queue.run_worker(cx))?;
-            self.threads[n].store(worker.id(), Ordering::Relaxed);
-            worker.detach();
-        }
-        Ok(())
-    }
 }
 
 /// How many queues there can be.
-const QUEUES: usize = 3 + cpu::MAX;
-const FIRST_PERCPU: usize = 3;
+const QUEUES: usize = FIRST_PERCPU + 2 * cpu::MAX;
+const FIRST_PERCPU: usize = 4;
+const ORDINARY: Priority = Priority::fair(0);
 
 static SYSTEMS: [System; QUEUES] = [
     System::new("highpri", 1, HIGH),
-    System::new("unbound", UNBOUND_WORKERS, Priority::fair(0)),
-    System::new("long", LONG_WORKERS, Priority::fair(0)),
-    System::on_core("percpu/0", 0),
-    System::on_core("percpu/1", 1),
-    System::on_core("percpu/2", 2),
-    System::on_core("percpu/3", 3),
+    System::new("unbound", cpu::MAX, ORDINARY),
+    System::new("long", cpu::MAX, ORDINARY),
+    System::new("reclaim", 1, ORDINARY).rescued(),
+    System::on_core("percpu/0", 0, ORDINARY),
+    System::on_core("percpu/1", 1, ORDINARY),
+    System::on_core("percpu/2", 2, ORDINARY),
+    System::on_core("percpu/3", 3, ORDINARY),
+    System::on_core("highpri/0", 0, HIGH),
+    System::on_core("highpri/1", 1, HIGH),
+    System::on_core("highpri/2", 2, HIGH),
+    System::on_core("highpri/3", 3, HIGH),
 ];
 
 static DELAYS: Delays = Delays::new("delays");
 
-/// The queue for ordinary work: several workers at ordinary priority, on any core. Items start in
-/// the order of queueing; some run at once.
+/// The queue for ordinary work, on any core, at ordinary priority. Items start in the order of
+/// queueing; as many as there can be cores run at once, and those that sleep do not count.
 #[inline]
 pub fn unbound() -> &'static WorkQueue {
     &SYSTEMS[1].queue
 }
 
-/// The queue for what is urgent: one worker, of real-time priority. For short items; one that
-/// blocks for long keeps the others waiting, the console's input among them.
+/// The queue for what is urgent, on any core, with real-time priority; one item at a time runs. For
+/// short items: one that computes for long keeps the others waiting, the console's input among them.
 #[inline]
 pub fn highpri() -> &'static WorkQueue {
     &SYSTEMS[0].queue
 }
 
-/// The queue for items that block for long, so that they need not keep a worker of [`unbound`].
+/// The queue for items that compute or block for long, so that they need not keep the workers of
+/// [`unbound`].
 #[inline]
 pub fn long() -> &'static WorkQueue {
     &SYSTEMS[2].queue
 }
 
-/// The queue of `core`: its one worker stays there, at ordinary priority. Items run one at a time,
-/// in the order of queueing. They may be queued from any core.
+/// The queue for items that get memory back: its rescuer, a thread made when the kernel starts, runs
+/// them when all workers sleep and no other can be made. One item at a time runs.
+#[inline]
+pub fn reclaim() -> &'static WorkQueue {
+    &SYSTEMS[3].queue
+}
+
+/// The queue of `core`: its workers stay there, at ordinary priority. One item at a time runs, in
+/// the order of queueing; while it sleeps the next one does. They may be queued from any core.
 ///
 /// # Panics
 ///
@@ -144,6 +133,17 @@ pub fn long() -> &'static WorkQueue {
 pub fn percpu(core: usize) -> &'static WorkQueue {
     assert!(core < cpu::MAX, "there is no core {core}");
     &SYSTEMS[FIRST_PERCPU + core].queue
+}
+
+/// [`percpu`] with the real-time priority of [`highpri`].
+///
+/// # Panics
+///
+/// As [`percpu`].
+#[inline]
+pub fn percpu_highpri(core: usize) -> &'static WorkQueue {
+    assert!(core < cpu::MAX, "there is no core {core}");
+    &SYSTEMS[FIRST_PERCPU + cpu::MAX + core].queue
 }
 
 /// What puts items on these queues, or others, at a time or after a delay.
@@ -160,11 +160,10 @@ pub fn all() -> impl Iterator<Item = &'static WorkQueue> {
         .map(|system| &system.queue)
 }
 
-/// Makes the threads: the workers of each queue, and what keeps the delays.
+/// Makes the threads: the first worker of each queue, who makes the others, and what keeps the
+/// delays.
 pub(crate) fn init() -> Result<(), SpawnError> {
-    for system in SYSTEMS.iter().filter(|system| system.is_served()) {
-        system.start()?;
-    }
+    staff::init()?;
     let keeper = Builder::new("delays").priority(KEEPER).essential();
     keeper.spawn(|cx| DELAYS.run(cx))?.detach();
     watchdog::init()

@@ -1,7 +1,8 @@
 //! Taking back: cancelling a pending run, waiting for one that runs, and keeping an item off
 //! queues for a while.
 
-use crate::flush::{Waited, WouldDeadlock, wait_for};
+use crate::cycle::WouldDeadlock;
+use crate::flush::{Waited, wait_for};
 use crate::item::Item;
 use crate::mutant::mutant;
 use crate::work::Work;
@@ -31,8 +32,8 @@ impl<H: Host, T> Work<H, T> {
     ///
     /// # Errors
     ///
-    /// [`WouldDeadlock`] when called by the item's own function: then the run goes on, and is the
-    /// last one unless the item is queued again.
+    /// [`WouldDeadlock`] when called by the item's own function, or by one for which that waits: then
+    /// the run goes on, and is the last one unless the item is queued again.
     pub fn cancel_sync(&self, cx: &mut TaskCx) -> Result<bool, WouldDeadlock> {
         let cancelled = self.disable_sync(cx);
         self.enable();
@@ -57,7 +58,8 @@ impl<H: Host, T> Work<H, T> {
     ///
     /// # Errors
     ///
-    /// [`WouldDeadlock`] when called by the item's own function; the item is disabled then.
+    /// [`WouldDeadlock`] when called by the item's own function, or by one for which that waits; the
+    /// item is disabled then.
     ///
     /// # Panics
     ///

@@ -250,11 +250,11 @@ impl<H: Host> Delays<H> {
         let queue = unsafe { it.target() };
         it.delays.store(ptr::null_mut(), Relaxed);
         // SAFETY: DELAY-LOCK: it is off the list, and the lock is held.
-        match queue.filter(|queue| unsafe { queue.take_over(item) }) {
-            Some(queue) => {
+        match queue.and_then(|queue| unsafe { queue.take_over(item) }) {
+            Some(call) => {
                 inner.handed_over += 1;
                 drop(inner);
-                queue.available.wake_one();
+                call.make();
             }
             None => self.let_go(inner, it),
         }

@@ -5,39 +5,19 @@
 //! No waiting is done on anything inside the item: a worker's last touch of an item is the step
 //! that ends its run, and what it wakes then lives for ever (K4).
 
+use crate::cycle::{Target, Waiting, WouldDeadlock};
 use crate::item::Item;
 use crate::lists::Inner;
 use crate::mutant::mutant;
 use crate::queue::WorkQueue;
 use crate::state::State;
 use crate::work::Work;
-use core::fmt;
+use core::pin::pin;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use layercake_sync::TaskCx;
 use layercake_sync::facade::spin_loop;
 use layercake_wait::Host;
-
-/// Refused: the caller runs on the very worker that it would wait for (K5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WouldDeadlock {
-    /// The queue on whose worker the caller runs.
-    pub queue: &'static str,
-    /// The item that runs there: the caller's own.
-    pub item: &'static str,
-}
-
-impl fmt::Display for WouldDeadlock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "item `{}` would wait for its own worker of queue `{}`",
-            self.item, self.queue
-        )
-    }
-}
-
-impl core::error::Error for WouldDeadlock {}
 
 /// What to wait for.
 #[derive(Clone, Copy)]
@@ -84,14 +64,9 @@ pub(crate) fn wait_for<H: Host, T>(
             }
             continue;
         };
-        queue.check_wait(cx, |inner, job| {
-            if now.running() {
-                job == ptr::from_ref(it).cast()
-            } else {
-                // Another worker of the queue could run it, if there is one.
-                queue.limit() == 1 || inner.workers.iter().count() == 1
-            }
-        })?;
+        let waiting = pin!(Waiting::new(cx, Target::Item(it)));
+        // SAFETY: WAIT-LIST: `work` is borrowed for longer than this.
+        let _entered = unsafe { waiting.as_ref().enter::<H>() }?;
         queue.done.wait_until(cx, |_| {
             let now = it.state(acquire);
             let moved = || {
@@ -112,8 +87,8 @@ impl<H: Host, T> Work<H, T> {
     ///
     /// # Errors
     ///
-    /// [`WouldDeadlock`] when called by the item's own function, or by another item on the only
-    /// worker that could run this one.
+    /// [`WouldDeadlock`] when called by the item's own function, by another item on the only worker
+    /// that could run this one, or by one for which one of these waits.
     pub fn flush(&self, cx: &mut TaskCx) -> Result<(), WouldDeadlock> {
         let mut now = self.item.state(Acquire);
         if mutant!(FlushForgetsPending) {
@@ -133,10 +108,13 @@ impl<H: Host> WorkQueue<H> {
     ///
     /// # Errors
     ///
-    /// [`WouldDeadlock`] when called by an item that runs on this queue.
+    /// [`WouldDeadlock`] when called by an item that runs on this queue, or for which one of these
+    /// waits.
     pub fn flush(&'static self, cx: &mut TaskCx) -> Result<(), WouldDeadlock> {
-        self.check_wait(cx, |_, _| true)?;
         let ticket = self.lock().next_ticket;
+        let waiting = pin!(Waiting::new(cx, Target::Queue(self, ticket)));
+        // SAFETY: WAIT-LIST: queues are `'static`.
+        let _entered = unsafe { waiting.as_ref().enter::<H>() }?;
         self.done
             .wait_until(cx, |_| self.lock().all_done_before(ticket).then_some(()));
         Ok(())
@@ -148,31 +126,17 @@ impl<H: Host> WorkQueue<H> {
     ///
     /// # Errors
     ///
-    /// [`WouldDeadlock`] when called by an item that runs on this queue.
+    /// [`WouldDeadlock`] when called by an item that runs on this queue, or for which one of these
+    /// waits.
     pub fn drain(&'static self, cx: &mut TaskCx) -> Result<(), WouldDeadlock> {
-        self.check_wait(cx, |_, _| true)?;
+        let waiting = pin!(Waiting::new(cx, Target::Queue(self, u64::MAX)));
+        // SAFETY: WAIT-LIST: queues are `'static`.
+        let _entered = unsafe { waiting.as_ref().enter::<H>() }?;
         self.done.wait_until(cx, |_| {
-            let counts = self.lock().counts;
-            (counts.pending + counts.running == 0).then_some(())
+            let inner = self.lock();
+            (inner.counts.pending + inner.running() == 0).then_some(())
         });
         Ok(())
-    }
-
-    /// Refuses a wait by a worker of this queue if `refused` says so of what it runs.
-    fn check_wait(
-        &'static self,
-        cx: &TaskCx,
-        refused: impl FnOnce(&Inner<H>, *const ()) -> bool,
-    ) -> Result<(), WouldDeadlock> {
-        let inner = self.lock();
-        let me = inner.workers.iter().find(|worker| worker.gave(cx));
-        match me.and_then(|worker| worker.job.get()) {
-            Some(job) if refused(&inner, job.item) => Err(WouldDeadlock {
-                queue: self.name(),
-                item: job.name,
-            }),
-            _ => Ok(()),
-        }
     }
 }
 

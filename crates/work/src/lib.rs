@@ -5,26 +5,32 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
+mod calls;
 mod cancel;
+mod cycle;
 mod delay;
 mod flush;
 mod item;
 mod lists;
 mod mutant;
 mod owner;
+mod pool;
 mod queue;
 mod report;
 mod running;
 mod state;
+mod waits;
 mod work;
 mod worker;
 
+pub use cycle::{LONGEST_CYCLE, Link, WouldDeadlock};
 pub use delay::{DelayReport, Delays};
-pub use flush::WouldDeadlock;
 pub use owner::{Release, Share};
+pub use pool::{Recruiter, Seat};
 pub use queue::{Queued, WorkQueue};
 pub use report::{QueueReport, RunReport};
 pub use running::Running;
+pub use waits::{WAIT_LIMITS, WaitCounts};
 pub use work::Work;
 
 /// A `const fn`, except in a loom model, whose atomics are not made at compile time.

@@ -6,10 +6,12 @@
 //! Locks: a queue's lock is taken with interrupts masked, never within another queue's, and
 //! nothing is woken, run or freed under it.
 
+use crate::calls::Call;
 use crate::const_unless_loom;
 use crate::item::Item;
 use crate::lists::Inner;
 use crate::owner::{Release, Share};
+use crate::pool::{Recruiter, Terms};
 use core::fmt;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::Release as Publish;
@@ -51,10 +53,10 @@ impl Queued {
 /// It is `'static`: items and those who wait for them remember it without holding it.
 pub struct WorkQueue<H: Host> {
     name: &'static str,
-    /// How many items may run at once, however many workers there are.
+    /// How many items may run at once, however many workers there are; of a pool, without sleeping.
     limit: usize,
-    /// Idle workers.
-    pub(crate) available: WaitQueue<H>,
+    /// What makes it a pool, if it is one.
+    terms: Option<Terms<H>>,
     /// Who waits for items: woken when a run has ended, and when an item was withdrawn.
     pub(crate) done: WaitQueue<H>,
     pub(crate) inner: SpinLock<Inner<H>, IrqOff<H::Cpu>>,
@@ -84,13 +86,50 @@ impl<H: Host> WorkQueue<H> {
         ///
         /// When `max_active` is zero.
         pub const fn with_limit(name: &'static str, max_active: usize) -> Self {
-            assert!(max_active > 0, "a queue with a limit of zero runs nothing");
+            Self::with_terms(name, max_active, None)
+        }
+    }
+
+    const_unless_loom! {
+        /// An empty queue whose number of workers follows the need: at most `concurrency` of its
+        /// items *run* at once, and those that sleep do not count. It asks `recruiter` for workers,
+        /// and has at most `most_workers`.
+        ///
+        /// For one core, `concurrency` is 1: one item at a time runs there, and when it sleeps the
+        /// next one does. The host has a part in this: see the [README](crate#pools).
+        ///
+        /// # Panics
+        ///
+        /// When `concurrency` or `most_workers` is zero.
+        pub const fn pool(
+            name: &'static str,
+            concurrency: usize,
+            most_workers: usize,
+            recruiter: &'static Recruiter<H>,
+        ) -> Self {
+            assert!(most_workers > 0, "a pool of no workers runs nothing");
+            let terms = Terms {
+                most: most_workers,
+                recruiter,
+            };
+            Self::with_terms(name, concurrency, Some(terms))
+        }
+    }
+
+    const_unless_loom! {
+        const fn with_terms(
+            name: &'static str,
+            limit: usize,
+            terms: Option<Terms<H>>,
+        ) -> Self {
+            assert!(limit > 0, "a queue with a limit of zero runs nothing");
+            let is_pool = terms.is_some();
             Self {
                 name,
-                limit: max_active,
-                available: WaitQueue::new(name),
+                limit,
+                terms,
                 done: WaitQueue::new(name),
-                inner: SpinLock::new(Inner::new()).named(name),
+                inner: SpinLock::new(Inner::new(limit, is_pool)).named(name),
             }
         }
     }
@@ -100,9 +139,25 @@ impl<H: Host> WorkQueue<H> {
         self.name
     }
 
-    /// How many items may run at once.
+    /// How many items may run at once; of a pool, without sleeping.
     pub(crate) const fn limit(&self) -> usize {
         self.limit
+    }
+
+    /// Whether one item at a time runs, and none overtakes.
+    pub(crate) const fn is_ordered(&self) -> bool {
+        self.limit == 1 && !self.is_pool()
+    }
+
+    /// What makes it a pool.
+    pub(crate) const fn terms(&self) -> Option<&Terms<H>> {
+        self.terms.as_ref()
+    }
+
+    /// Whether its number of workers follows the need.
+    #[inline(always)]
+    pub(crate) const fn is_pool(&self) -> bool {
+        self.terms.is_some()
     }
 
     /// Takes the lock.
@@ -193,26 +248,28 @@ impl<H: Host> WorkQueue<H> {
         }
         // SAFETY: QUEUE-LOCK and OWNED: this call turned it pending, and it stays alive.
         unsafe { self.append(&mut inner, item) };
+        let call = self.call(&mut inner);
         drop(inner);
-        self.available.wake_one();
+        call.make();
         queued
     }
 
     /// Puts on a pending item whose delay is over.
     ///
-    /// `false` when the queue is closed.
+    /// `None` when the queue is closed; otherwise whom to call.
     ///
     /// # Safety
     ///
     /// DELAY-LOCK: the caller has just taken the item off its [`Delays`](crate::Delays), and still
-    /// holds the lock of those. It wakes a worker when it has given that back.
-    pub(crate) unsafe fn take_over(&'static self, item: NonNull<Item<H>>) -> bool {
+    /// holds the lock of those. It makes the call when it has given that back.
+    pub(crate) unsafe fn take_over(&'static self, item: NonNull<Item<H>>) -> Option<Call<H>> {
         let mut inner = self.lock();
-        if !inner.closed {
-            // SAFETY: QUEUE-LOCK and OWNED: it is pending, on no list, and stays alive.
-            unsafe { self.append(&mut inner, item) };
+        if inner.closed {
+            return None;
         }
-        !inner.closed
+        // SAFETY: QUEUE-LOCK and OWNED: it is pending, on no list, and stays alive.
+        unsafe { self.append(&mut inner, item) };
+        Some(self.call(&mut inner))
     }
 
     /// Links `item` behind all others.
@@ -227,8 +284,8 @@ impl<H: Host> WorkQueue<H> {
         let it = unsafe { item.as_ref() };
         // SAFETY: QUEUE-LOCK: it is on no other queue, so nobody else may write this.
         unsafe { it.set_ticket(inner.next_ticket) };
+        inner.waits.comes::<H>(inner.next_ticket);
         inner.next_ticket += 1;
-        inner.counts.came += 1;
         inner.counts.pending += 1;
         // SAFETY: QUEUE-LOCK and OWNED, by the caller's promise.
         let link = unsafe { UnsafeRef::from_raw(item.as_ptr()) };
@@ -244,7 +301,7 @@ impl<H: Host> WorkQueue<H> {
     /// closed.
     pub fn close(&'static self) {
         self.lock().closed = true;
-        self.available.wake_all();
+        self.call_all();
     }
 }
 

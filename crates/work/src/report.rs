@@ -1,6 +1,8 @@
 //! What a monitor or a watchdog can see of a queue. Only looking: nothing here changes anything.
 
 use crate::queue::WorkQueue;
+use crate::waits::WaitCounts;
+use crate::worker::Worker;
 use core::time::Duration;
 use layercake_wait::{Host, Instant};
 
@@ -12,6 +14,10 @@ pub struct QueueReport {
     pub name: &'static str,
     /// Threads that are in [`run_worker`](WorkQueue::run_worker).
     pub workers: usize,
+    /// Those of them who have nothing to do.
+    pub idle: usize,
+    /// Those of them whose item sleeps. Only pools know.
+    pub blocked: usize,
     /// How many items may run at once.
     pub max_active: usize,
     /// Whether it takes no more items.
@@ -38,9 +44,21 @@ pub struct RunReport {
     pub item: &'static str,
     /// When the run began.
     pub since: Instant,
+    /// Which worker runs it: the [`Seat::address`](crate::Seat::address) of that, to compare with
+    /// only.
+    pub worker: usize,
 }
 
 impl RunReport {
+    /// What `worker` runs. The caller holds its queue's lock, or the worker is stopped.
+    pub(crate) fn of<H: Host>(worker: &Worker<H>) -> Option<Self> {
+        worker.job.get().map(|job| Self {
+            item: job.name,
+            since: job.since,
+            worker: worker.address().addr(),
+        })
+    }
+
     /// How long it has run at the time `now`.
     pub const fn running_for(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.since)
@@ -55,12 +73,14 @@ impl<H: Host> WorkQueue<H> {
         QueueReport {
             name: self.name(),
             workers: inner.workers.iter().count(),
+            idle: inner.idlers,
+            blocked: inner.blocked,
             max_active: self.limit(),
             closed: inner.closed,
             pending: counts.pending,
-            running: counts.running,
-            queued: counts.came + counts.coalesced,
-            ran: counts.ran,
+            running: inner.running(),
+            queued: inner.next_ticket + counts.coalesced,
+            ran: inner.ran(),
             coalesced: counts.coalesced,
             cancelled: counts.cancelled,
         }
@@ -71,28 +91,26 @@ impl<H: Host> WorkQueue<H> {
     pub fn runs(&self, runs: &mut [Option<RunReport>]) -> usize {
         runs.fill(None);
         let inner = self.lock();
-        let jobs = inner.workers.iter().filter_map(|worker| worker.job.get());
         let mut count = 0;
-        for job in jobs {
+        for found in inner.workers.iter().filter_map(RunReport::of) {
             if let Some(run) = runs.get_mut(count) {
-                *run = Some(RunReport {
-                    item: job.name,
-                    since: job.since,
-                });
+                *run = Some(found);
             }
             count += 1;
         }
         count
     }
 
+    /// How long items waited between queueing and run: of one in 32. Any context. O(1).
+    pub fn waits(&self) -> WaitCounts {
+        self.lock().waits.counts()
+    }
+
     /// The item that has run longest, if any runs: what a watchdog asks of each queue now and
     /// then. Any context. O(workers).
     pub fn longest_run(&self) -> Option<RunReport> {
         let inner = self.lock();
-        let jobs = inner.workers.iter().filter_map(|worker| worker.job.get());
-        jobs.min_by_key(|job| job.since).map(|job| RunReport {
-            item: job.name,
-            since: job.since,
-        })
+        let runs = inner.workers.iter().filter_map(RunReport::of);
+        runs.min_by_key(|run| run.since)
     }
 }

@@ -1,31 +1,62 @@
-//! The worker: the loop that a thread of the host runs for a queue.
+//! The worker: the loop that a thread of the host runs for a queue, and what others know of it.
 //!
 //! What a worker takes from its queue, and how an item's run begins and ends, is in
-//! [`crate::lists`] and [`crate::item`].
+//! [`crate::lists`] and [`crate::item`]. Which worker is called for an item is in [`crate::calls`],
+//! and what a pool adds to that in [`crate::pool`].
 
 use crate::item::Item;
 use crate::lists::Next;
 use crate::mutant::mutant;
+use crate::pool::Seat;
 use crate::queue::WorkQueue;
 use core::cell::{Cell, UnsafeCell};
 use core::pin::{Pin, pin};
-use core::ptr::{self, NonNull};
+use core::ptr::NonNull;
+use core::sync::atomic::Ordering::Acquire;
 use intrusive_collections::{LinkedListLink, UnsafeRef, intrusive_adapter};
 use layercake_sync::TaskCx;
+use layercake_sync::facade::AtomicBool;
 use layercake_wait::{Host, Instant};
 
-/// A thread that works on a queue: on that thread's stack, on the queue's list.
+/// Why a thread is on a queue's list of workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It works here until the queue is closed, or until its pool has too many.
+    Staff,
+    /// It works here only when nobody else can.
+    Rescuer,
+    /// It runs what is there, and goes.
+    Visitor,
+}
+
+/// A thread that works on a queue: on that thread's stack, on the queue's lists.
 #[repr(C)] // `cx` first: its address is the worker's
-pub(crate) struct Worker {
+pub(crate) struct Worker<H: Host> {
     /// The right to sleep that its items get. It has no size, but an address, which no other
     /// thread's has: by that a call that waits knows whether its caller is a worker of the queue.
     cx: UnsafeCell<TaskCx>,
+    /// In the list of all workers.
     link: LinkedListLink,
+    /// In the list of those who sleep and have not been called. Under the queue's lock.
+    pub(crate) idle: LinkedListLink,
+    /// Whether it was called since it went idle. Written under the lock, and read by the worker
+    /// itself without.
+    pub(crate) called: AtomicBool,
     /// What it runs now. Under the queue's lock.
     pub(crate) job: Cell<Option<Job>>,
+    /// Whether its item sleeps, as far as the host tells. Under the queue's lock.
+    pub(crate) blocked: Cell<bool>,
+    /// Whether it was called to leave, unless it is needed. Under the queue's lock.
+    pub(crate) leaves: Cell<bool>,
+    /// Whether it is to call another before it goes on. Touched by itself only.
+    pub(crate) calls: Cell<bool>,
+    pub(crate) role: Role,
+    pub(crate) queue: &'static WorkQueue<H>,
+    pub(crate) task: H::Task,
 }
 
-intrusive_adapter!(pub(crate) WorkerAdapter = UnsafeRef<Worker>: Worker { link => LinkedListLink });
+intrusive_adapter!(pub(crate) WorkerAdapter<H> = UnsafeRef<Worker<H>>: Worker<H> { link => LinkedListLink } where H: Host);
+intrusive_adapter!(pub(crate) IdleAdapter<H> = UnsafeRef<Worker<H>>: Worker<H> { idle => LinkedListLink } where H: Host);
 
 /// One run of an item, as reports and flushes know it.
 #[derive(Clone, Copy)]
@@ -39,48 +70,54 @@ pub(crate) struct Job {
 
 /// A worker that is on its queue's list as long as this lives.
 struct Enlisted<'a, H: Host> {
-    queue: &'static WorkQueue<H>,
-    worker: Pin<&'a Worker>,
+    worker: Pin<&'a Worker<H>>,
 }
 
-impl Worker {
-    fn new() -> Self {
+impl<H: Host> Worker<H> {
+    fn new(queue: &'static WorkQueue<H>, role: Role) -> Self {
         Self {
             // SAFETY: CX-TASK: it is used by `run_one` only, which borrows the thread's own.
             cx: UnsafeCell::new(unsafe { TaskCx::new() }),
             link: LinkedListLink::new(),
+            idle: LinkedListLink::new(),
+            called: AtomicBool::new(false),
             job: Cell::new(None),
+            blocked: Cell::new(false),
+            leaves: Cell::new(false),
+            calls: Cell::new(false),
+            role,
+            queue,
+            task: H::current(),
         }
     }
 
-    /// Whether `cx` is what this worker's item got.
-    pub(crate) fn gave(&self, cx: &TaskCx) -> bool {
-        ptr::addr_eq(self.cx.get(), cx)
+    /// What tells it from all other workers: the address of the right to sleep that it gives.
+    pub(crate) fn address(&self) -> *const () {
+        self.cx.get().cast_const().cast()
     }
 }
 
 impl<'a, H: Host> Enlisted<'a, H> {
-    fn new(queue: &'static WorkQueue<H>, worker: Pin<&'a Worker>, cx: &mut TaskCx) -> Self {
+    fn new(worker: Pin<&'a Worker<H>>, cx: &mut TaskCx) -> Self {
         // SAFETY: QUEUE-LOCK: it is pinned, and its place is not used again before the drop below.
-        unsafe { queue.enlist(&worker, cx.atomic()) };
-        Self { queue, worker }
+        unsafe { worker.queue.enlist(&worker, cx.atomic()) };
+        Self { worker }
     }
 }
 
 impl<H: Host> Drop for Enlisted<'_, H> {
     fn drop(&mut self) {
+        let queue = self.worker.queue;
         // SAFETY: QUEUE-LOCK: `new` put it on the list.
-        unsafe { self.queue.dismiss(&self.worker) };
-        // Another must look: a panic of an item took this one with a wake in its hands, or the
-        // queue is closed and this one saw its end.
-        self.queue.available.wake_all();
-        self.queue.done.wake_all();
+        unsafe { queue.dismiss(&self.worker) };
+        queue.done.wake_all();
     }
 }
 
 impl<H: Host> WorkQueue<H> {
     /// Runs the queue's items on the calling thread, one after the other, and sleeps when there
-    /// is nothing to do. Returns when the queue is closed and nothing is left on it.
+    /// is nothing to do. Returns when the queue is closed and nothing is left on it; of a
+    /// [pool](WorkQueue::pool), also when it has had too many workers for a while.
     ///
     /// Several threads may do this for one queue; an item runs on one of them at a time.
     ///
@@ -89,23 +126,62 @@ impl<H: Host> WorkQueue<H> {
     /// When an item panics, on a host that unwinds. That run has ended then, and the queue has one
     /// worker less.
     pub fn run_worker(&'static self, cx: &mut TaskCx) {
-        let worker = pin!(Worker::new());
-        let me = Enlisted::new(self, worker.into_ref(), cx);
-        loop {
-            let mut next = Some(
-                self.available
-                    .idle_until(cx, |cx| self.next(&me.worker, cx)),
-            );
-            // While there is more, the end of a job and the start of the next are one step.
-            while let Some(Next::Run(item)) = next {
-                self.run_one(item, &me.worker, cx);
-                next = self.next(&me.worker, cx.atomic());
-                if !mutant!(EndTellsNobody) {
-                    self.done.wake_all();
-                }
+        self.work::<false>(cx, |_| {});
+    }
+
+    /// [`run_worker`](WorkQueue::run_worker) for a host that tells when this thread blocks, or
+    /// wants to know what it runs: `sit` is called with the worker's [`Seat`] before anything
+    /// runs, and with `None` at the end.
+    pub fn run_worker_seated(&'static self, cx: &mut TaskCx, sit: impl Fn(Option<Seat<H>>)) {
+        self.work::<false>(cx, sit);
+    }
+
+    /// Works on a [pool](WorkQueue::pool)'s items only while nobody else can: when the host
+    /// [could make no thread](WorkQueue::no_worker), or all the workers that there may be are
+    /// blocked. To be called by a thread that is made together with the queue, if what the queue
+    /// does is needed to get memory back. Returns when the queue is closed.
+    pub fn run_rescuer(&'static self, cx: &mut TaskCx, sit: impl Fn(Option<Seat<H>>)) {
+        self.work::<true>(cx, sit);
+    }
+
+    fn work<const RESCUER: bool>(&'static self, cx: &mut TaskCx, sit: impl Fn(Option<Seat<H>>)) {
+        /// Takes the seat back, in a panic too.
+        struct Sits<H: Host, F: Fn(Option<Seat<H>>)>(F, core::marker::PhantomData<fn(H)>);
+        impl<H: Host, F: Fn(Option<Seat<H>>)> Drop for Sits<H, F> {
+            fn drop(&mut self) {
+                (self.0)(None);
             }
-            if let Some(Next::End) = next {
-                return;
+        }
+
+        let role = if RESCUER { Role::Rescuer } else { Role::Staff };
+        let worker = pin!(Worker::new(self, role));
+        let me = Enlisted::new(worker.into_ref(), cx);
+        let worker = &*me.worker;
+        let sits = Sits(sit, core::marker::PhantomData);
+        (sits.0)(Some(Seat::of(worker)));
+        let mut next = self.next::<RESCUER, false>(worker, cx.atomic());
+        loop {
+            if worker.calls.get() {
+                worker.calls.set(false);
+                self.see_to_others();
+            }
+            match next {
+                Next::Run(item) => {
+                    self.run_one(item, worker, cx);
+                    // The end of a job and the start of the next are one step.
+                    next = self.next::<RESCUER, false>(worker, cx.atomic());
+                    if !mutant!(EndTellsNobody) {
+                        self.done.wake_all();
+                    }
+                }
+                Next::Idle => {
+                    while !worker.called.load(Acquire) {
+                        H::idle_on(self.name());
+                        H::park(cx, None);
+                    }
+                    next = self.next::<RESCUER, true>(worker, cx.atomic());
+                }
+                Next::End => return,
             }
         }
     }
@@ -117,10 +193,10 @@ impl<H: Host> WorkQueue<H> {
     ///
     /// When an item panics, as [`run_worker`](WorkQueue::run_worker) does.
     pub fn run_ready(&'static self, cx: &mut TaskCx) -> usize {
-        let worker = pin!(Worker::new());
-        let me = Enlisted::new(self, worker.into_ref(), cx);
+        let worker = pin!(Worker::new(self, Role::Visitor));
+        let me = Enlisted::new(worker.into_ref(), cx);
         let mut runs = 0;
-        while let Some(Next::Run(item)) = self.next(&me.worker, cx.atomic()) {
+        while let Next::Run(item) = self.next::<false, false>(&me.worker, cx.atomic()) {
             self.run_one(item, &me.worker, cx);
             self.done.wake_all();
             runs += 1;
@@ -129,7 +205,7 @@ impl<H: Host> WorkQueue<H> {
     }
 
     /// One run of `item`, which [`next`](Self::next) gave to this worker.
-    fn run_one(&'static self, item: *mut Item<H>, worker: &Worker, _cx: &mut TaskCx) {
+    fn run_one(&'static self, item: *mut Item<H>, worker: &Worker<H>, _cx: &mut TaskCx) {
         /// Ends the run when the function has returned, or panicked.
         struct Ends<H: Host>(NonNull<Item<H>>);
         impl<H: Host> Drop for Ends<H> {

@@ -102,11 +102,9 @@ fn waiting_for_oneself_is_refused() {
     static QUEUE: WorkQueue = WorkQueue::new("own");
     static OTHER: Work = Work::new("other", |_, _| {});
     static ITEM: Work = Work::new("item", |run, cx: &mut TaskCx| {
-        let refused = WouldDeadlock {
-            queue: "own",
-            item: "item",
-        };
-        assert_eq!(QUEUE.flush(cx), Err(refused));
+        let refused: WouldDeadlock = QUEUE.flush(cx).unwrap_err();
+        assert_eq!((refused.queue, refused.item), ("own", "item"));
+        assert_eq!(refused.through().count(), 0);
         assert_eq!(QUEUE.drain(cx), Err(refused));
         assert_eq!(run.work().flush(cx), Err(refused));
         assert_eq!(run.work().cancel_sync(cx), Err(refused));
@@ -276,4 +274,84 @@ fn every_joined_call_is_counted() {
     let report = QUEUE.report();
     assert_eq!((report.queued, report.coalesced), (calls, calls - 1));
     assert_eq!((report.ran, report.cancelled), (1, 0));
+}
+
+/// K5: items on three queues that wait for one another in a circle. The last to wait is refused, with
+/// the way round; the others go on.
+#[test]
+fn a_cycle_of_queues_is_refused() {
+    static QUEUES: [WorkQueue; 3] = [
+        WorkQueue::new("red"),
+        WorkQueue::new("green"),
+        WorkQueue::new("blue"),
+    ];
+    static REFUSED: Mutex<Vec<WouldDeadlock>> = Mutex::new(Vec::new());
+    static RUNNING: AtomicU32 = AtomicU32::new(0);
+    fn wait_for_next(run: &layercake_work::Running<'_, StdHost, usize>, cx: &mut TaskCx) {
+        // None waits before all run, or a flush finds nothing to wait for.
+        RUNNING.fetch_add(1, Relaxed);
+        while RUNNING.load(Relaxed) < 3 {
+            std::thread::yield_now();
+        }
+        if let Err(refused) = QUEUES[(**run + 1) % 3].flush(cx) {
+            REFUSED.lock().unwrap().push(refused);
+        }
+    }
+    static ITEMS: [Work<usize>; 3] = [
+        Work::with_data("rose", 0, wait_for_next),
+        Work::with_data("leaf", 1, wait_for_next),
+        Work::with_data("sky", 2, wait_for_next),
+    ];
+    for (queue, item) in QUEUES.iter().zip(&ITEMS) {
+        assert_eq!(queue.queue(item), Queued::New);
+        queue.close();
+    }
+    let workers: Vec<_> = QUEUES
+        .iter()
+        .map(|queue| spawn(|cx| queue.run_worker(cx)))
+        .collect();
+    workers.into_iter().for_each(|w| w.join().unwrap());
+    let refused = REFUSED.lock().unwrap();
+    assert_eq!(refused.len(), 1);
+    let way: Vec<_> = refused[0].through().map(|link| link.item).collect();
+    let text = refused[0].to_string();
+    match refused[0].item {
+        "rose" => assert_eq!(way, ["leaf", "sky"]),
+        "leaf" => assert_eq!(way, ["sky", "rose"]),
+        _ => assert_eq!(
+            text,
+            "item `sky` of queue `blue` would wait for `rose` of `red`, that waits for `leaf` of \
+             `green`, that waits for it"
+        ),
+    }
+}
+
+/// K5: two items that cancel each other.
+#[test]
+fn cancelling_each_other_is_refused() {
+    static QUEUES: [WorkQueue; 2] = [WorkQueue::new("one"), WorkQueue::new("two")];
+    static REFUSED: AtomicU32 = AtomicU32::new(0);
+    static RUNNING: AtomicU32 = AtomicU32::new(0);
+    fn cancel_other(run: &layercake_work::Running<'_, StdHost, usize>, cx: &mut TaskCx) {
+        RUNNING.fetch_add(1, Relaxed);
+        while RUNNING.load(Relaxed) < 2 {
+            std::thread::yield_now();
+        }
+        if ITEMS[1 - **run].cancel_sync(cx).is_err() {
+            REFUSED.fetch_add(1, Relaxed);
+        }
+    }
+    static ITEMS: [Work<usize>; 2] = [
+        Work::with_data("this", 0, cancel_other),
+        Work::with_data("that", 1, cancel_other),
+    ];
+    for (queue, item) in QUEUES.iter().zip(&ITEMS) {
+        assert_eq!(queue.queue(item), Queued::New);
+        queue.close();
+    }
+    let workers = QUEUES
+        .each_ref()
+        .map(|queue| spawn(|cx| queue.run_worker(cx)));
+    workers.into_iter().for_each(|w| w.join().unwrap());
+    assert_eq!(REFUSED.load(Relaxed), 1);
 }

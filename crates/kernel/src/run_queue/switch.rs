@@ -7,7 +7,7 @@ use crate::cpu::{self, Core, Counts};
 use crate::sync::TaskCx;
 use crate::thread::{self, Thread};
 use crate::wait::Instant;
-use crate::{irq, time};
+use crate::{irq, system_work, time};
 use core::sync::atomic::Ordering;
 use layercake_arch_arm64 as arch;
 
@@ -232,12 +232,26 @@ pub(crate) fn leave_for_ever() -> ! {
 
 /// Blocks the calling thread until it is unparked or until `deadline`; at once if it has a permit.
 #[track_caller]
-pub(crate) fn park(_cx: &mut TaskCx, deadline: Option<Instant>) {
+pub(crate) fn park(cx: &mut TaskCx, deadline: Option<Instant>) {
     let current = thread::current();
     check_may_sleep(current);
+    if current.tells.load(Ordering::Relaxed) {
+        core::hint::cold_path();
+        return park_telling(current, cx, deadline);
+    }
     match deadline {
         None => block(),
         Some(deadline) => park_until(current, deadline),
+    }
+}
+
+/// [`park`] of a worker that runs an item: whoever waits for it gets another meanwhile.
+#[inline(never)]
+fn park_telling(current: &'static Thread, cx: &mut TaskCx, deadline: Option<Instant>) {
+    if current.permit.load(Ordering::Relaxed) == NOTIFIED {
+        current.permit.swap(RUNNING, Ordering::Acquire);
+    } else {
+        system_work::park_worker(cx, deadline);
     }
 }
 

@@ -15,10 +15,10 @@
 //!
 //! What a queue is and who works on it is said in the parent module.
 
-use super::{QUEUES, SYSTEMS, System};
+use super::{MOST_WORKERS, QUEUES, SYSTEMS, System};
 use crate::thread::{self, Builder, SpawnError, State};
 use crate::wait::Instant;
-use crate::work::QueueReport;
+use crate::work::{QueueReport, RunReport};
 use crate::{TaskCx, WaitQueue, time};
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
@@ -101,33 +101,44 @@ impl Seen {
 fn tell(system: &System, report: &QueueReport, still: Duration) {
     let name = report.name;
     log::warn!(
-        "work queue {name} stands still for {} ms: {} waiting, {} running",
+        "work queue {name} stands still for {} ms: {} waiting, {} running, {} of them asleep",
         still.as_millis(),
         report.pending,
         report.running,
+        report.blocked,
     );
-    match system.queue.longest_run() {
-        Some(run) => log::warn!(
-            "work queue {name}: item `{}` has run for {} ms",
-            run.item,
-            run.running_for(time::now()).as_millis()
-        ),
-        None => log::warn!("work queue {name}: no worker takes an item"),
+    let mut runs = [None; MOST_WORKERS];
+    if system.queue.runs(&mut runs) == 0 {
+        log::warn!("work queue {name}: no worker takes an item");
     }
-    for worker in system.threads().filter_map(thread::look_up) {
-        // An idle worker waits on its queue.
-        if worker.waits_on == Some(name) {
-            continue;
-        }
-        let (called, id) = (&worker.name, worker.id);
-        let thread = format_args!("work queue {name}: {called} (thread {id})");
-        match (worker.state, worker.waits_on) {
-            (State::Blocked, Some(what)) => log::warn!("{thread} is blocked on {what}"),
-            (State::Blocked, None) => log::warn!("{thread} is blocked"),
-            (State::Running, _) => log::warn!("{thread} is running on core {}", worker.core),
-            _ => log::warn!("{thread} waits for a core"),
-        }
+    for run in runs.iter().flatten() {
+        tell_run(name, run);
     }
+}
+
+/// Says which item runs, on which thread, what that does, and how it came there.
+fn tell_run(name: &str, run: &RunReport) {
+    log::warn!(
+        "work queue {name}: item `{}` has run for {} ms",
+        run.item,
+        run.running_for(time::now()).as_millis()
+    );
+    // A worker of another's: no seat of this kernel has it.
+    let Some(thread) = thread::on_seat(run.worker) else {
+        return;
+    };
+    let Some(worker) = thread::look_up(thread.id()) else {
+        return;
+    };
+    let (called, id) = (&worker.name, worker.id);
+    let what = format_args!("work queue {name}: {called} (thread {id})");
+    match (worker.state, worker.waits_on) {
+        (State::Blocked, Some(on)) => log::warn!("{what} is blocked on {on}"),
+        (State::Blocked, None) => log::warn!("{what} is blocked"),
+        (State::Running, _) => log::warn!("{what} is running on core {}", worker.core),
+        _ => log::warn!("{what} waits for a core"),
+    }
+    thread::log_callers(thread);
 }
 
 /// Makes the thread.

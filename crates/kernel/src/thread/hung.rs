@@ -94,6 +94,11 @@ fn tell(thread: &'static Thread, waited: Duration) {
         thread.blocked_on().unwrap_or("something without a name"),
         waited.as_millis()
     );
+    log_callers(thread);
+}
+
+/// Logs the calls that led to where `thread` is parked; nothing of one that is not. Allocates nothing.
+pub(crate) fn log_callers(thread: &'static Thread) {
     let mut calls = [0; SHOWN];
     let found = run_queue::backtrace_of(thread, &mut calls);
     for (depth, address) in calls[..found].iter().enumerate() {

@@ -75,6 +75,12 @@ pub fn look_up(id: u32) -> Option<ThreadInfo> {
     table::get(id as usize).and_then(look_at)
 }
 
+/// The thread whose work queue's worker is at the address `seat`. From any context. O(threads).
+pub(crate) fn on_seat(seat: usize) -> Option<&'static Thread> {
+    let mut threads = table::all();
+    threads.find(|thread| thread.seat.load(Ordering::Relaxed).addr() == seat)
+}
+
 fn look_at(thread: &'static Thread) -> Option<ThreadInfo> {
     let life = thread.life.load(Ordering::Acquire) & !HANDLE;
     if life != ALIVE && life != DONE {

@@ -29,7 +29,8 @@ pub use spawn::{Builder, SpawnError, spawn};
 pub use table::MAX_THREADS;
 
 pub(crate) use end::after_end_of;
-pub(crate) use hung::look as look_for_hung;
+pub(crate) use hung::{log_callers, look as look_for_hung};
+pub(crate) use info::on_seat;
 pub(crate) use stack::Stack;
 pub(crate) use table::owner_of_stack;
 
@@ -37,7 +38,9 @@ use crate::sync::TaskCx;
 use crate::{Host, IrqSpinLock, WaitQueue, run_queue};
 use body::Body;
 use core::cell::{Cell, UnsafeCell};
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+};
 use layercake_arch_arm64::core_block;
 use layercake_sched::Entity;
 use layercake_timer::Timer;
@@ -85,6 +88,10 @@ pub struct Thread {
     hung: AtomicU64,
     /// How many times it was woken.
     pub(crate) wakes: AtomicU64,
+    /// Where the worker is whose items run on it, or null. Written by the thread itself only.
+    pub(crate) seat: AtomicPtr<()>,
+    /// Whether it tells its pool when it blocks: it sits there, and has not told. The same.
+    pub(crate) tells: AtomicBool,
     /// How many times it became runnable on another core than it ran on before. Changed by whoever
     /// makes it runnable.
     pub(crate) migrations: AtomicU64,
@@ -174,6 +181,8 @@ impl Thread {
             cancel: UnsafeCell::new(layercake_wait::CancelToken::new("kill")),
             blocked_since: AtomicU64::new(0),
             hung: AtomicU64::new(0),
+            seat: AtomicPtr::new(core::ptr::null_mut()),
+            tells: AtomicBool::new(false),
             own: IrqSpinLock::new(Own {
                 name: Name::new(),
                 stack: None,

@@ -147,6 +147,8 @@ impl Builder {
         thread.migrations.store(0, Ordering::Relaxed);
         thread.ended.store(0, Ordering::Relaxed);
         thread.hung.store(0, Ordering::Relaxed);
+        thread.seat.store(core::ptr::null_mut(), Ordering::Relaxed);
+        thread.tells.store(false, Ordering::Relaxed);
         thread.forget_blocked_on();
         // SAFETY: THREAD-OWN: the lock of `own` is held, and the thread is nobody's yet.
         let cancel = unsafe { &mut *thread.cancel.get() };

@@ -1,8 +1,8 @@
-//! `stall`: an item that blocks, and what that means for the others.
+//! `stall`: an item that keeps its worker, and what that means for the others.
 //!
-//! On a queue with several workers the others go on. On one with a single worker they wait, and if
-//! that takes longer than the watchdog's limit, it speaks. Ends with Ctrl-C, too; the items are
-//! gone when it returns.
+//! One that blocks keeps nobody from working: its queue calls another worker. One that computes on
+//! the queue of a core keeps the others waiting, for one at a time runs there; if that takes longer
+//! than the watchdog's limit, it speaks. Ends with Ctrl-C, too; the items are gone when it returns.
 
 use super::Run;
 use crate::{
@@ -24,8 +24,8 @@ use layercake_kernel::{
 
 pub const COMMAND: Command<Run> = Command {
     name: "stall",
-    synopsis: "MS [unbound|percpu]",
-    help: "blocks an item for MS milliseconds; on a queue with one worker, others wait",
+    synopsis: "MS [unbound|percpu|busy]",
+    help: "an item blocks for MS milliseconds and others go on; busy: it computes, and they wait",
     run,
 };
 
@@ -35,6 +35,8 @@ const OTHERS: u32 = 5;
 /// What blocks, and how it is let go early.
 struct Block {
     span: Duration,
+    /// Whether it computes instead.
+    busy: bool,
     queue: WaitQueue,
     over: AtomicBool,
 }
@@ -42,22 +44,32 @@ struct Block {
 fn block(block: &Running<'_, Host, Block>, cx: &mut TaskCx) {
     let until = time::now() + block.span;
     let over = || block.over.load(SeqCst).then_some(());
+    if block.busy {
+        while over().is_none() && time::now() < until {
+            core::hint::spin_loop();
+        }
+        return;
+    }
     let _ = block.queue.wait_until_deadline(cx, until, |_| over());
 }
 
 fn run<'a>(session: &mut Session<'_>, args: &[&'a str]) -> Result<(), Failure<'a>> {
     let span = Duration::from_millis(number("MS", args[0], 1..=60_000)?);
-    let queue = match args.get(1) {
-        None => system_work::unbound(),
-        Some(word) => match choice(word, &["unbound", "percpu"])? {
-            0 => system_work::unbound(),
-            _ => system_work::percpu(cpu::current()),
-        },
+    let kind = match args.get(1) {
+        None => 0,
+        Some(word) => choice(word, &["unbound", "percpu", "busy"])?,
     };
+    let queue = match kind {
+        0 => system_work::unbound(),
+        // The last core's: the console's thread, wherever it is now, may go to another.
+        _ => system_work::percpu(last_core()),
+    };
+    let busy = kind == 2;
     let blocked = Arc::new(Work::with_data(
         "stall",
         Block {
             span,
+            busy,
             queue: WaitQueue::new("stall"),
             over: AtomicBool::new(false),
         },
@@ -69,8 +81,9 @@ fn run<'a>(session: &mut Session<'_>, args: &[&'a str]) -> Result<(), Failure<'a
         |ran: &Running<'_, Host, AtomicU64>, _: &mut TaskCx| _ = ran.fetch_add(1, SeqCst),
     ));
     say!(
-        "An item on {} blocks for {}; {} at work there.",
+        "An item on {} {} for {}; {} there.",
         queue.name(),
+        if busy { "computes" } else { "blocks" },
         Span(span),
         Count(queue.report().workers as u64, "worker")
     );
@@ -83,10 +96,12 @@ fn run<'a>(session: &mut Session<'_>, args: &[&'a str]) -> Result<(), Failure<'a
         }
         let report = queue.report();
         say!(
-            "  another item has run {}; {} running, {} waiting",
+            "  another item has run {}; {} running, {} of them asleep, {} waiting; {}",
             Count(other.data().load(SeqCst), "time"),
             report.running,
-            report.pending
+            report.blocked,
+            report.pending,
+            Count(report.workers as u64, "worker"),
         );
     }
     blocked.data().over.store(true, SeqCst);
@@ -100,6 +115,13 @@ fn run<'a>(session: &mut Session<'_>, args: &[&'a str]) -> Result<(), Failure<'a
     shown?;
     say!("The item has ended; `workqueues` shows the counts.");
     Ok(())
+}
+
+fn last_core() -> usize {
+    let mask = cpu::online_mask();
+    (0..cpu::MAX)
+        .rfind(|core| mask & (1 << core) != 0)
+        .unwrap_or(0)
 }
 
 fn queued(accepted: bool) -> Result<(), Failure<'static>> {

@@ -1,8 +1,10 @@
 //! Flushing (K4): when it returns, what was queued before has run.
 
 use crate::explore;
-use crate::plant::Plant;
-use layercake_wait::host::loom::{enter, spawn};
+use crate::plant::{Data, Plant};
+use layercake_sync::TaskCx;
+use layercake_wait::host::loom::{LoomHost, enter, spawn};
+use layercake_work::{Queued, Running};
 use loom::sync::atomic::Ordering::Relaxed;
 
 /// Of an item, against its worker.
@@ -96,5 +98,36 @@ fn k4_drain_of_a_closed_queue() {
         item.data().exclusive.with_mut(|n| unsafe { *n += 1 });
         worker.join().unwrap();
         plant.settle(1);
+    });
+}
+
+/// Two items on two queues flush each other's queue (K5): at most one of them is refused, and none
+/// waits for ever.
+#[test]
+fn k5_a_cycle_of_two_queues() {
+    explore(2, || {
+        fn flush_other(run: &Running<'_, LoomHost, Data>, cx: &mut TaskCx) {
+            let [here, there] = run.queues;
+            let other = if std::ptr::eq(run.queue(), here) {
+                there
+            } else {
+                here
+            };
+            let _ = other.flush(cx);
+        }
+        let plant = Plant::with_func(flush_other);
+        let other = plant.another(flush_other);
+        let (here, there) = (plant.queue(0), plant.queue(1));
+        assert_eq!(here.queue(plant.item.get()), Queued::New);
+        assert_eq!(there.queue(other.get()), Queued::New);
+        here.close();
+        there.close();
+        let worker = spawn(move |cx| there.run_worker(cx));
+        enter(|cx| here.run_worker(cx));
+        worker.join().unwrap();
+        for queue in [here, there] {
+            let report = queue.report();
+            assert_eq!((report.ran, report.pending, report.running), (1, 0, 0));
+        }
     });
 }

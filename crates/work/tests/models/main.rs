@@ -13,6 +13,7 @@ mod delaying;
 mod flushing;
 mod mutants;
 mod plant;
+mod pooling;
 mod queueing;
 
 use layercake_wait::host::loom::LoomHost;

@@ -131,3 +131,37 @@ fn cancel_leaves_timer() {
 fn keeper_not_told() {
     rejected("KeeperNotTold", "delaying::k1_the_keeper_is_told");
 }
+
+/// A worker blocks, and nobody is called for what waits.
+#[test]
+fn blocked_is_not_told() {
+    rejected("BlockedIsNotTold", "pooling::k6_a_worker_is_made");
+    rejected(
+        "BlockedIsNotTold",
+        "pooling::k6_the_rescuer_comes_when_there_are_enough",
+    );
+}
+
+/// No worker can be made, and the rescuer sleeps on.
+#[test]
+fn rescuer_is_not_called() {
+    rejected("RescuerIsNotCalled", "pooling::k6_the_rescuer_comes");
+}
+
+/// A worker that goes to sleep is not on the list of those who can be called.
+#[test]
+fn worker_is_not_called() {
+    rejected("WorkerIsNotCalled", "flushing::k4_flush_of_an_item");
+}
+
+/// A pool asks for a worker by a plain store, which an earlier wait may swallow.
+#[test]
+fn ask_is_a_store() {
+    rejected("AskIsAStore", "pooling::k6_a_worker_is_made");
+}
+
+/// A flush is refused only if it would wait for its own worker, not for one that waits for it.
+#[test]
+fn cycle_is_not_seen() {
+    rejected("CycleIsNotSeen", "flushing::k5_a_cycle_of_two_queues");
+}

@@ -29,6 +29,19 @@ unsafe impl Sync for Data {}
 unsafe impl Send for Data {}
 
 impl Data {
+    fn new(queues: &'static [WorkQueue; 2], delays: &'static Delays) -> Self {
+        let zero = || AtomicUsize::new(0);
+        Self {
+            queues,
+            delays,
+            set: [zero(), zero()],
+            seen: [zero(), zero()],
+            promised: zero(),
+            runs: zero(),
+            exclusive: UnsafeCell::new(0),
+        }
+    }
+
     /// A run notes what it sees. `meanwhile` is told which run it is.
     pub fn run(&self, meanwhile: impl FnOnce(usize)) {
         let run = self.runs.fetch_add(1, Relaxed) + 1;
@@ -65,24 +78,27 @@ impl Plant {
     }
 
     pub fn with_func(func: fn(&Running<'_, LoomHost, Data>, &mut TaskCx)) -> Self {
-        let zero = || AtomicUsize::new(0);
         let queues = World::new([WorkQueue::new("a"), WorkQueue::new("b")]);
         let delays = World::new(Delays::new("delays"));
-        let data = Data {
-            queues: queues.get(),
-            delays: delays.get(),
-            set: [zero(), zero()],
-            seen: [zero(), zero()],
-            promised: zero(),
-            runs: zero(),
-            exclusive: UnsafeCell::new(0),
-        };
-        let item = World::new(Work::with_data("item", data, func));
+        let item = World::new(Work::with_data(
+            "item",
+            Data::new(queues.get(), delays.get()),
+            func,
+        ));
         Self {
             item,
             queues,
             delays,
         }
+    }
+
+    /// One more item.
+    pub fn another(
+        &self,
+        func: fn(&Running<'_, LoomHost, Data>, &mut TaskCx),
+    ) -> World<Work<Data>> {
+        let data = Data::new(self.queues.get(), self.delays.get());
+        World::new(Work::with_data("another", data, func))
     }
 
     pub fn queue(&self, n: usize) -> &'static WorkQueue {

@@ -41,16 +41,16 @@ pub fn run(session: &mut Session<'_>) -> Result<(), Failure<'static>> {
     let cores = (0..cpu::MAX).filter(|core| cpu::online_mask() & (1 << core) != 0);
     let cores: Vec<usize> = cores.collect();
     say!(
-        "Items go to five kinds of queue at once. All but the last keep their worker for {}.",
+        "Items go to five kinds of queue at once. All but the last sleep for {} when they have spoken.",
         Span(NAP)
     );
     say!("  unbound  an item from each core: workers on any core, several at once");
-    say!("  percpu   an item for each core: its one worker runs it there");
+    say!("  percpu   two items for each core: they run there, and the second need not wait");
     say!("  ordered  two threads, but one item at a time, in the order of queueing");
     say!("  delayed  not before {} and twice that", Span(DELAY));
     say!("  highpri  queued last, by a real-time worker");
     // Room for all: with preemption off, no memory is asked for.
-    let items = Arc::new(SpinLock::new(Vec::with_capacity(ALONE + 2 * cores.len())));
+    let items = Arc::new(SpinLock::new(Vec::with_capacity(ALONE + 3 * cores.len())));
     let mut crew = Crew::default();
     let made = start(&mut crew, session.cx, &cores, &items);
     crew.join(session.cx);
@@ -85,7 +85,7 @@ fn start(
         note(cx, items, &item);
         let _ = system_work::delays().queue_at(system_work::unbound(), &item, due);
     }
-    for &core in cores {
+    for &core in cores.iter().chain(cores) {
         queue(cx, items, system_work::percpu(core), "percpu", core);
     }
     for &core in cores {
@@ -164,7 +164,7 @@ fn read(slip: &Running<'_, Host, Slip>, cx: &mut TaskCx) {
         thread::current_id(),
         Span(late),
     );
-    // The urgent queue is the console's, too.
+    // So that the console need not wait for it.
     if slip.kind != "highpri" {
         time::sleep(cx, NAP);
     }
