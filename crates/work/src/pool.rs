@@ -69,7 +69,7 @@ impl<H: Host> Recruiter<H> {
         match deadline {
             // Whichever it was: the caller looks.
             Some(at) => _ = self.queue.wait_until_deadline(cx, at, |_| asked()),
-            None => self.queue.wait_until(cx, |_| asked()),
+            None => self.queue.idle_until(cx, |_| asked()),
         }
     }
 

@@ -9,7 +9,7 @@
 //! Nothing is counted between the looks but the moment of each park. Who looks, and when, is the
 //! watchdog's business (`system_work`).
 
-use super::{ALIVE, NO_CORE, Thread, table};
+use super::{ALIVE, HANDLE, NO_CORE, Thread, table};
 use crate::symbols::Named;
 use crate::wait::Instant;
 use crate::{config, run_queue, system_work, time};
@@ -73,7 +73,7 @@ pub(crate) fn look() -> Option<Instant> {
 
 /// Since when `thread` has been blocked, if nothing but a wake can end that and somebody minds.
 fn waits_since(thread: &Thread) -> Option<Instant> {
-    let alive = thread.life.load(Ordering::Relaxed) == ALIVE && !thread.is_idle();
+    let alive = thread.life.load(Ordering::Relaxed) & !HANDLE == ALIVE && !thread.is_idle();
     let parked = || thread.permit.load(Ordering::Acquire) == run_queue::PARKED;
     if !alive || !parked() {
         return None;
