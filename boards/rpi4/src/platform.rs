@@ -185,12 +185,15 @@ impl IrqController for Pi4 {
     #[inline]
     fn claim(&self) -> Option<Claim> {
         let claim = self.gic.claim()?;
-        Some(Claim::new(IrqId(claim.id().number()), claim.into_raw()))
+        Some(Claim {
+            irq: IrqId(claim.id().number()),
+            raw: claim.into_raw(),
+        })
     }
 
     #[inline]
     fn complete(&self, claim: Claim) {
-        self.gic.complete(crate::gic::Claim::from_raw(claim.raw()));
+        self.gic.complete(crate::gic::Claim::from_raw(claim.raw));
     }
 
     #[inline]

@@ -28,6 +28,12 @@ pub unsafe fn restore(daif: u64) {
     unsafe { asm!("msr daif, {}", in(reg) daif, options(nostack, preserves_flags)) }
 }
 
+/// Whether interrupts were masked when [`save`] returned `daif`.
+#[inline(always)]
+pub fn was_masked(daif: u64) -> bool {
+    daif & I != 0
+}
+
 /// Whether interrupts are masked on this core.
 #[inline(always)]
 pub fn masked() -> bool {

@@ -1,10 +1,13 @@
 //! Switching from one stack to another.
 //!
-//! Only what a called function must preserve is saved (AAPCS64: x19 to x29, the return address,
-//! the stack pointer): to whoever calls [`switch`] it is a function that returns later. The kernel
-//! is built without floating point, so there are no vector registers to save.
+//! The switch is a piece of the function that asks for it, and tells the compiler that it changes
+//! every register that a thread may use. So whoever switches saves only what it still needs, and
+//! what its own caller needs, once; a called function would save all of it a second time. Three
+//! registers cannot be named so (x19 and x29, which the compiler keeps for itself, and the stack
+//! pointer): these are saved here, with the place to go on at. The kernel is built without
+//! floating point, so there are no vector registers to save.
 
-use core::arch::naked_asm;
+use core::arch::{asm, naked_asm};
 use static_assertions::const_assert_eq;
 
 /// What [`switch`] leaves on the stack that it leaves.
@@ -12,13 +15,12 @@ use static_assertions::const_assert_eq;
 #[derive(Debug, Default)]
 struct Frame {
     x29: usize,
-    x30: usize,
+    pc: usize,
     x19: usize,
-    x20: usize,
-    x21_28: [usize; 8],
+    _unused: usize,
 }
 
-const FRAME: usize = 96;
+const FRAME: usize = 32;
 const_assert_eq!(size_of::<Frame>(), FRAME);
 
 /// Leaves this stack, keeping it at `*from`, and goes on where `to` was left; returns `carry`
@@ -29,28 +31,32 @@ const_assert_eq!(size_of::<Frame>(), FRAME);
 /// Invariant **SWITCH**: `to` was stored by a `switch` or made by [`prepare`], has not been
 /// switched to since, and no other core uses its stack (W10); interrupts are masked; `from` is
 /// valid until the stack is switched to again.
-#[unsafe(naked)]
-pub unsafe extern "C" fn switch(from: *mut usize, to: usize, carry: usize) -> usize {
-    naked_asm!(
-        "stp x29, x30, [sp, #-{frame}]!",
-        "stp x19, x20, [sp, #16]",
-        "stp x21, x22, [sp, #32]",
-        "stp x23, x24, [sp, #48]",
-        "stp x25, x26, [sp, #64]",
-        "stp x27, x28, [sp, #80]",
-        "mov x9, sp",
-        "str x9, [x0]",
-        "mov sp, x1",
-        "mov x0, x2",
-        "ldp x19, x20, [sp, #16]",
-        "ldp x21, x22, [sp, #32]",
-        "ldp x23, x24, [sp, #48]",
-        "ldp x25, x26, [sp, #64]",
-        "ldp x27, x28, [sp, #80]",
-        "ldp x29, x30, [sp], #{frame}",
-        "ret",
-        frame = const FRAME,
-    )
+#[inline(always)]
+pub unsafe fn switch(from: *mut usize, to: usize, mut carry: usize) -> usize {
+    // SAFETY: SWITCH, by the caller's promise. Whoever switches back here goes on at `2`, with
+    // this stack, x19 and x29 as they were; all other registers are named.
+    unsafe {
+        asm!(
+            "adr x9, 2f",
+            "stp x29, x9, [sp, #-{frame}]!",
+            "str x19, [sp, #16]",
+            "mov x9, sp",
+            "str x9, [x0]",
+            "mov sp, x1",
+            "ldr x19, [sp, #16]",
+            "ldp x29, x9, [sp], #{frame}",
+            "br x9",
+            "2:",
+            frame = const FRAME,
+            inout("x0") from => _,
+            inout("x1") to => _,
+            inout("x2") carry,
+            out("x20") _, out("x21") _, out("x22") _, out("x23") _, out("x24") _,
+            out("x25") _, out("x26") _, out("x27") _, out("x28") _,
+            clobber_abi("C"),
+        );
+    }
+    carry
 }
 
 /// Where whoever was left at `sp` goes on, and the frame record of the function that it goes on in.
@@ -62,7 +68,7 @@ pub unsafe extern "C" fn switch(from: *mut usize, to: usize, carry: usize) -> us
 pub unsafe fn left_at(sp: usize) -> (usize, usize) {
     // SAFETY: SWITCH, by the caller's promise: a frame lies there.
     let frame = unsafe { &*(sp as *const Frame) };
-    (frame.x30, frame.x29)
+    (frame.pc, frame.x29)
 }
 
 /// Makes a stack on which `entry(carry, argument)` runs when it is first switched to; returns
@@ -77,22 +83,24 @@ pub unsafe fn prepare(
     argument: usize,
 ) -> usize {
     debug_assert!(top.is_multiple_of(16));
-    let frame = (top - FRAME) as *mut Frame;
+    // Above the frame, which the first switch takes off, lies the argument.
+    let argument_at = top - 16;
+    let frame = (argument_at - FRAME) as *mut Frame;
     // SAFETY: SWITCH, by the caller's promise.
     unsafe {
+        (argument_at as *mut usize).write(argument);
         frame.write(Frame {
-            x30: first as *const () as usize,
+            pc: first as *const () as usize,
             x19: entry as *const () as usize,
-            x20: argument,
             ..Frame::default()
         });
     }
     frame as usize
 }
 
-/// Where a new stack begins: moves what [`prepare`] left in saved registers to where a call
-/// expects it. x29 is zero, which ends backtraces here.
+/// Where a new stack begins: moves what [`prepare`] left on it, and what [`switch`] carries in x2,
+/// to where a call expects it. x29 is zero, which ends backtraces here.
 #[unsafe(naked)]
 unsafe extern "C" fn first() {
-    naked_asm!("mov x1, x20", "mov x30, xzr", "br x19")
+    naked_asm!("ldr x1, [sp], #16", "mov x0, x2", "mov x30, xzr", "br x19",)
 }

@@ -21,7 +21,8 @@ pub const MAX: usize = layout::CORES;
 pub(crate) const SLICE_NS: u64 = 1_000_000_000 / config::HZ;
 
 /// A core's own block. TPIDR_EL1 points to it.
-#[repr(C, align(64))]
+// Aligned so that its size is a power of 2: every wake finds a block by its number.
+#[repr(C, align(1024))]
 pub(crate) struct Core {
     block: Cell<CoreBlock>,
     /// How deep in interrupt handlers this core is: 0 or 1.
@@ -141,9 +142,12 @@ pub(crate) static IDLE: AtomicU32 = AtomicU32::new(0);
 /// Bit per core that takes interrupts and runs threads.
 static ONLINE: AtomicU32 = AtomicU32::new(0);
 
-/// A core's block by number.
+/// A core's block by number, which is less than [`MAX`].
+#[inline(always)]
 pub(crate) fn core(id: usize) -> &'static Core {
-    &CORES[id]
+    debug_assert!(id < MAX);
+    // The remainder is one instruction, and what it is of is a core's number anyway.
+    &CORES[id % MAX]
 }
 
 /// The calling core's block. Right as long as the caller cannot be moved to another core.

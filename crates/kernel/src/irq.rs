@@ -1,6 +1,6 @@
 //! Interrupts: which handler each one has, and the way from the vector to it and back.
 
-use crate::cpu::{self, Counts};
+use crate::cpu::{self, Core, Counts};
 use crate::platform::{self, Claim, IrqId};
 use crate::sync::IrqCx;
 use crate::{run_queue, stop, time};
@@ -83,6 +83,9 @@ pub fn unhandled() -> u64 {
 pub(crate) fn init_core() {
     let platform = platform::get();
     platform.init_core_irqs();
+    // The same on each core; the first one has the others wait until it is done.
+    HANDLERS[SGI_RESCHEDULE as usize].store(on_reschedule as Handler as *mut (), Ordering::Relaxed);
+    HANDLERS[counter::PPI as usize].store(on_timer as Handler as *mut (), Ordering::Relaxed);
     platform.enable(IrqId(SGI_RESCHEDULE));
     platform.enable(IrqId(SGI_STOP));
     time::init_core();
@@ -94,17 +97,18 @@ extern "C" fn __kernel_irq(frame: &IrqFrame) {
     let core = cpu::this();
     core.irq_depth.set(1);
     if let Some(claim) = __kernel_irq_claim() {
-        match claim.irq().0 {
-            SGI_RESCHEDULE => {
-                Counts::add(&core.counts.sgis);
-                run_queue::on_reschedule_sgi(core);
-            }
-            counter::PPI => time::on_interrupt(core),
-            SGI_STOP => {
-                __kernel_irq_complete(claim);
-                stop::stopped_here(core, frame);
-            }
-            other => handle(other),
+        // Relaxed: a handler is there before its interrupt is enabled, and the claim orders the two.
+        let handler = HANDLERS
+            .get(claim.irq.0 as usize)
+            .map_or(core::ptr::null_mut(), |slot| slot.load(Ordering::Relaxed));
+        if handler.is_null() {
+            core::hint::cold_path();
+            without_handler(core, claim, frame);
+        } else {
+            // SAFETY: HANDLER: the slots are written with a `Handler` only.
+            let handler = unsafe { core::mem::transmute::<*mut (), Handler>(handler) };
+            // SAFETY: CX-IRQ: this is the interrupt entry; interrupts stay masked throughout.
+            handler(unsafe { IrqCx::new() });
         }
         __kernel_irq_complete(claim);
         Counts::add(&core.counts.irqs);
@@ -113,22 +117,28 @@ extern "C" fn __kernel_irq(frame: &IrqFrame) {
     run_queue::preempt_on_irq_exit();
 }
 
-#[inline]
-fn handle(irq: u32) {
-    let handler = HANDLERS
-        .get(irq as usize)
-        .map(|slot| slot.load(Ordering::Acquire));
-    match handler {
-        Some(handler) if !handler.is_null() => {
-            // SAFETY: HANDLER: only `register` writes the slots, and only with a `Handler`.
-            let handler = unsafe { core::mem::transmute::<*mut (), Handler>(handler) };
-            // SAFETY: CX-IRQ: this is the interrupt entry; interrupts stay masked throughout.
-            handler(unsafe { IrqCx::new() });
-        }
-        _ => {
-            UNHANDLED.fetch_add(1, Ordering::Relaxed);
-            platform::get().disable(IrqId(irq));
-            log::warn!("interrupt {irq} has no handler and is turned off");
-        }
+/// The handler of [`SGI_RESCHEDULE`].
+fn on_reschedule(_: IrqCx<'_>) {
+    let core = cpu::this();
+    Counts::add(&core.counts.sgis);
+    run_queue::on_reschedule_sgi(core);
+}
+
+/// The timer's handler.
+fn on_timer(_: IrqCx<'_>) {
+    time::on_interrupt(cpu::this());
+}
+
+/// An interrupt that is in no slot: the one that stops the core, or one that nobody wants.
+#[cold]
+#[inline(never)]
+fn without_handler(core: &'static Core, claim: Claim, frame: &IrqFrame) {
+    if claim.irq.0 == SGI_STOP {
+        __kernel_irq_complete(claim);
+        stop::stopped_here(core, frame);
     }
+    let irq = claim.irq.0;
+    UNHANDLED.fetch_add(1, Ordering::Relaxed);
+    platform::get().disable(claim.irq);
+    log::warn!("interrupt {irq} has no handler and is turned off");
 }

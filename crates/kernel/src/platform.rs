@@ -1,6 +1,5 @@
 //! What the kernel asks of a board. The board implements it; the kernel never names a board.
 
-use core::num::NonZeroU64;
 use core::ops::Range;
 
 /// The number of an interrupt at the board's interrupt controller.
@@ -8,33 +7,12 @@ use core::ops::Range;
 pub struct IrqId(pub u32);
 
 /// An interrupt that was taken from the controller and must be given back to it.
-///
-/// One word that is never 0, so that an `Option` of it travels in a register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Claim(NonZeroU64);
-
-impl Claim {
-    /// Interrupt `irq`; `raw` is what the controller wants back.
-    #[inline(always)]
-    pub const fn new(irq: IrqId, raw: u32) -> Self {
-        // The upper half is not 0.
-        match NonZeroU64::new((irq.0 as u64 + 1) << 32 | raw as u64) {
-            Some(word) => Self(word),
-            None => panic!("no controller has 2^32 interrupts"),
-        }
-    }
-
+pub struct Claim {
     /// Which interrupt.
-    #[inline(always)]
-    pub const fn irq(self) -> IrqId {
-        IrqId((self.0.get() >> 32) as u32 - 1)
-    }
-
+    pub irq: IrqId,
     /// What the controller wants back.
-    #[inline(always)]
-    pub const fn raw(self) -> u32 {
-        self.0.get() as u32
-    }
+    pub raw: u32,
 }
 
 /// What a range of memory is.
@@ -80,7 +58,8 @@ pub trait Uart: Sync {
 /// The part of the interrupt controller that every interrupt and every wake of another core goes
 /// through. [`entry!`](crate::entry) links the board's directly, so that it costs no indirect call.
 pub trait IrqController {
-    /// Takes the most urgent pending interrupt of the calling core. None: it went away.
+    /// Takes the most urgent pending interrupt of the calling core. None: it went away. What was
+    /// stored before the interrupt was enabled or raised by software is visible after this.
     fn claim(&self) -> Option<Claim>;
 
     /// Says that a claimed interrupt has been handled.

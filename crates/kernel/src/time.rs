@@ -41,8 +41,19 @@ pub fn now() -> Instant {
 /// [`now`] in ns.
 #[inline]
 pub(crate) fn now_ns() -> u64 {
-    let ticks = u128::from(counter::now());
-    ((ticks * u128::from(TO_NS.load(Ordering::Relaxed))) >> SHIFT) as u64
+    to_ns(counter::now())
+}
+
+/// [`now_ns`] for counting how long threads run: the counter may be read a few instructions before
+/// its place, so this may lie a little before a [`now_ns`] that came earlier.
+#[inline(always)]
+pub(crate) fn rough_now_ns() -> u64 {
+    to_ns(counter::now_unordered())
+}
+
+#[inline(always)]
+fn to_ns(ticks: u64) -> u64 {
+    ((u128::from(ticks) * u128::from(TO_NS.load(Ordering::Relaxed))) >> SHIFT) as u64
 }
 
 /// Blocks the calling thread for `duration` at the least.

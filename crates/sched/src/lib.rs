@@ -21,4 +21,4 @@ pub use entity::Entity;
 pub use links::EntityRef;
 pub use place::{CoreLoad, Loads, least_loaded, place_on_wake, pull_from};
 pub use priority::{Nice, Priority, Realtime, weight_of};
-pub use runqueue::{Enqueue, PutPrev, RunQueue, SLICE_MAX};
+pub use runqueue::{Enqueue, Now, PutPrev, RunQueue, SLICE_MAX};

@@ -249,6 +249,19 @@ impl Queues {
         Some(EntityRef(first))
     }
 
+    /// Takes out `e`, which is the first on the ring `shelf`: the current thread is.
+    #[inline(always)]
+    pub(crate) fn pop_first(&mut self, shelf: u8, e: &EntityRef) {
+        let ring = &mut self.rings[usize::from(shelf)];
+        assert!(
+            ring.first() == Some(e.0),
+            "the current thread is not the first on its ring"
+        );
+        // SAFETY: ENT-HERE: it is the first of this ring.
+        unsafe { ring.remove(e.0) };
+        e.links.shelf.set(NOWHERE);
+    }
+
     /// Makes the first one on the ring `shelf` the last one; gives who is first then. `None` if
     /// there are not two.
     #[inline(always)]

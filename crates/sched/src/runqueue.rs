@@ -44,6 +44,23 @@ pub enum PutPrev {
     Yielded,
 }
 
+/// The time in ns, or where to ask for it.
+///
+/// Reading a clock may cost more than all else that a call does, and first-in-first-out threads are
+/// put on the queue without any. So the calls of a wake take whatever knows the time, and ask when
+/// they need it: a number, or a kernel's own empty type that reads its clock.
+pub trait Now: Copy {
+    /// The time, ns.
+    fn now(self) -> u64;
+}
+
+impl Now for u64 {
+    #[inline(always)]
+    fn now(self) -> u64 {
+        self
+    }
+}
+
 /// The runnable threads of one core, and the one that runs there.
 ///
 /// All times are ns of one clock, which may stand still but should not go back (if it does, no time
@@ -96,11 +113,11 @@ impl RunQueue {
     ///
     /// If the entity is on a run queue already.
     #[inline]
-    pub fn enqueue(&mut self, e: EntityRef, now: u64, how: Enqueue) {
+    pub fn enqueue(&mut self, e: EntityRef, now: impl Now, how: Enqueue) {
         debug_assert!(!self.is_current(&e), "the running thread was enqueued");
         let level = e.fifo.get();
         if level >= FAIR || !self.queues.have_number() {
-            return self.enqueue_other(e, now, how);
+            return self.enqueue_other(e, now.now(), how);
         }
         self.queues.push_back(level, e);
         self.listed(level);
@@ -217,6 +234,21 @@ impl RunQueue {
         }
     }
 
+    /// [`put_prev`](Self::put_prev) as [`PutPrev::Preempted`] and [`pick_next`](Self::pick_next), in
+    /// fewer steps.
+    #[inline(always)]
+    pub fn preempt_current(&mut self, now: u64) -> Option<EntityRef> {
+        let level = self.current.as_ref().map_or(FAIR, |e| e.fifo.get());
+        if level >= FAIR {
+            return self.pick_next(now);
+        }
+        self.charge(now);
+        // It is still on its ring, so there is somebody.
+        let next = self.queues.first_of_ring(self.rt.top())?;
+        self.start(next.clone(), now);
+        Some(next)
+    }
+
     #[inline(never)]
     fn put_prev_other(&mut self, now: u64, why: PutPrev) {
         self.charge(now);
@@ -277,6 +309,34 @@ impl RunQueue {
         self.current.take()
     }
 
+    /// [`block_current`](Self::block_current) and [`pick_next`](Self::pick_next), in fewer steps.
+    #[inline(always)]
+    pub fn block_and_pick(&mut self, now: u64) -> Option<EntityRef> {
+        let Some(e) = &self.current else {
+            return self.pick_next(now);
+        };
+        let level = e.fifo.get();
+        if level >= FAIR {
+            self.block_other(now);
+            return self.pick_next(now);
+        }
+        let ran = now.wrapping_sub(self.since);
+        e.run_time.set(e.run_time.get().wrapping_add(ran));
+        self.queues.pop_first(level, e);
+        self.unlisted(level);
+        match self.queues.first_of_ring(self.rt.top()) {
+            Some(next) => {
+                self.start(next.clone(), now);
+                Some(next)
+            }
+            None => {
+                self.current = None;
+                self.since = now;
+                self.pick_next(now)
+            }
+        }
+    }
+
     #[inline(never)]
     fn block_other(&mut self, now: u64) -> Option<EntityRef> {
         self.charge(now);
@@ -317,7 +377,7 @@ impl RunQueue {
     /// [`pick_next`](Self::pick_next), or until the one it was for has left or, if that is a fair one,
     /// others coming or leaving have made it wait. O(1) for real time, else as `pick_next`.
     #[inline]
-    pub fn should_preempt(&mut self, now: u64) -> bool {
+    pub fn should_preempt(&mut self, now: impl Now) -> bool {
         let Some(e) = &self.current else {
             return self.runnable() > 0;
         };
@@ -325,7 +385,7 @@ impl RunQueue {
         if level != NOT_FIFO {
             return self.rt.top() < level;
         }
-        self.is_due(now)
+        self.is_due(now.now())
     }
 
     #[inline(never)]
@@ -360,8 +420,18 @@ impl RunQueue {
     /// the core idles.
     ///
     /// Enqueues, dequeues and picks change the answer.
+    #[inline]
     pub fn next_event(&self) -> Option<u64> {
-        let e = self.current.as_ref()?;
+        self.event_of(self.current.as_ref()?)
+    }
+
+    /// [`next_event`](Self::next_event) just after `e` was picked: it is the current thread.
+    #[inline(always)]
+    pub fn event_of(&self, e: &EntityRef) -> Option<u64> {
+        debug_assert!(self.is_current(e));
+        if e.fifo.get() != NOT_FIFO {
+            return None;
+        }
         let level = e.level.get();
         let left = match level {
             FAIR if self.fair.queued() > 0 => Fair::until_served(e),

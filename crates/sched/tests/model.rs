@@ -28,6 +28,8 @@ enum Op {
     Put(usize, PutPrev),
     Yield(usize),
     Block(usize),
+    BlockAndPick(usize),
+    Preempt(usize),
     Tick(usize),
     Priority(usize, usize, Priority),
     Pull(usize, u64),
@@ -60,6 +62,8 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (q.clone(), why).prop_map(|(q, w)| Op::Put(q, w)),
         3 => q.clone().prop_map(Op::Yield),
         2 => q.clone().prop_map(Op::Block),
+        2 => q.clone().prop_map(Op::BlockAndPick),
+        2 => q.clone().prop_map(Op::Preempt),
         3 => q.clone().prop_map(Op::Tick),
         2 => (q.clone(), e.clone(), priority()).prop_map(|(q, e, p)| Op::Priority(q, e, p)),
         1 => (q, 0u64..4).prop_map(|(q, c)| Op::Pull(q, c)),
@@ -252,6 +256,23 @@ proptest! {
                     if let Some(e) = blocked {
                         pair.places[e] = Place::Off;
                     }
+                }
+                Op::BlockAndPick(q) => {
+                    let before = pair.current(q);
+                    let next = pair.queues[q].block_and_pick(now).map(|e| pair.index(&e));
+                    if let Some(e) = before {
+                        pair.places[e] = Place::Off;
+                    }
+                    pair.check_pick(q, next);
+                }
+                Op::Preempt(q) => {
+                    let keeps = pair.keeps_place(q, &used);
+                    if let Some(e) = pair.current(q).filter(|_| !keeps) {
+                        used[e] = 0;
+                    }
+                    let next = pair.queues[q].preempt_current(now).map(|e| pair.index(&e));
+                    pair.check_put(q, keeps);
+                    pair.check_pick(q, next);
                 }
                 Op::Tick(q) => {
                     let due = pair.queues[q].tick(now);

@@ -7,6 +7,7 @@ pub mod condvar;
 pub mod conformance;
 pub mod host;
 mod idle;
+mod list;
 #[cfg(not(feature = "mutants"))]
 mod mutant;
 #[cfg(feature = "mutants")]

@@ -4,10 +4,10 @@
 //! [`crate::queue`] and [`crate::waiter`].
 
 use crate::host::Host;
+use crate::list::Links;
 use crate::stats::Stamp;
 use core::cell::Cell;
 use core::marker::PhantomPinned;
-use intrusive_collections::{LinkedList, LinkedListLink, UnsafeRef, intrusive_adapter};
 use layercake_sync::facade::{AtomicU8, UnsafeCell};
 
 /// Where a node stands that was put on a queue. In [`Node::state`] as a number.
@@ -36,7 +36,7 @@ pub(crate) enum Mode {
 /// While it is linked, all of it is under the lock of its queue (NODE-LOCK); while it is not, it
 /// is its owner's. The state says which, and the waker's store to it is the hand-over (NODE-LAST).
 pub(crate) struct Node<H: Host> {
-    pub link: LinkedListLink,
+    pub links: Links<H>,
     pub state: AtomicU8,
     pub mode: Mode,
     /// The order of arrival.
@@ -48,17 +48,10 @@ pub(crate) struct Node<H: Host> {
     _pin: PhantomPinned,
 }
 
-intrusive_adapter!(
-    pub(crate) NodeAdapter<H> = UnsafeRef<Node<H>>: Node<H> { link => LinkedListLink } where H: Host
-);
-
-/// Nodes in their order of arrival.
-pub(crate) type List<H> = LinkedList<NodeAdapter<H>>;
-
 impl<H: Host> Node<H> {
     pub fn new(mode: Mode) -> Self {
         Self {
-            link: LinkedListLink::new(),
+            links: Links::new(),
             state: AtomicU8::new(state::WOKEN_ALL),
             mode,
             ticket: Cell::new(0),

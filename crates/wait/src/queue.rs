@@ -37,11 +37,12 @@
 //! handle is still good (HOST, 3).
 
 use crate::host::Host;
+use crate::list::List;
 use crate::mutant::mutant;
-use crate::node::{List, Mode, Node, NodeAdapter, state};
+use crate::node::{Mode, Node, state};
 use crate::stats::{Event, Watch};
+use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
-use intrusive_collections::UnsafeRef;
 use layercake_sync::facade::{AtomicU32, fence};
 use layercake_sync::{Atomic, IrqOff, SpinGuard, SpinLock};
 
@@ -97,8 +98,8 @@ impl<H: Host> WaitQueue<H> {
             name,
             watch: Watch::new(),
             lists: SpinLock::new(Lists {
-                exclusive: List::new(NodeAdapter::NEW),
-                shared: List::new(NodeAdapter::NEW),
+                exclusive: List::new(),
+                shared: List::new(),
                 len: 0,
                 next_ticket: 0,
             })
@@ -114,8 +115,8 @@ impl<H: Host> WaitQueue<H> {
             name,
             watch: Watch::new(),
             lists: SpinLock::new(Lists {
-                exclusive: List::new(NodeAdapter::NEW),
-                shared: List::new(NodeAdapter::NEW),
+                exclusive: List::new(),
+                shared: List::new(),
                 len: 0,
                 next_ticket: 0,
             })
@@ -276,14 +277,14 @@ impl<H: Host> WaitQueue<H> {
         if !mutant!(StateSetLate) {
             node.state.store(state::WAITING, Relaxed);
         }
-        // SAFETY: NODE-PINNED, by the caller's promise; nobody makes a `&mut` to a linked node.
-        let entry = unsafe { UnsafeRef::from_raw(node) };
         if (keep_place && !list.is_due(node.ticket.get())) || mutant!(LastInFirstOut) {
-            list.push_front(entry);
+            // SAFETY: NODE-PINNED, by the caller's promise; nobody makes a `&mut` to a linked node.
+            unsafe { list.push_front(node) };
         } else {
             node.ticket.set(lists_now.next_ticket);
             lists_now.next_ticket += 1;
-            list.push_back(entry);
+            // SAFETY: as above.
+            unsafe { list.push_back(node) };
         }
         self.count(&mut lists, 1);
         drop(lists);
@@ -311,7 +312,7 @@ impl<H: Host> WaitQueue<H> {
             Mode::Shared => &mut lists.shared,
         };
         // SAFETY: NODE-LOCK. WAITING under the lock means linked here.
-        unsafe { list.cursor_mut_from_ptr(node) }.remove();
+        unsafe { list.remove(node) };
         self.count(&mut lists, -1);
         true
     }
@@ -343,7 +344,7 @@ trait IsDue {
 impl<H: Host> IsDue for List<H> {
     #[inline(always)]
     fn is_due(&self, end: u64) -> bool {
-        (self.front().get()).is_some_and(|node| node.ticket.get() < end)
+        self.first().is_some_and(|node| node.ticket.get() < end)
     }
 }
 
@@ -351,7 +352,9 @@ impl<H: Host> IsDue for List<H> {
 ///
 /// The caller holds the lock under which it unlinked `node`.
 #[inline(always)]
-fn hand_over<H: Host>(node: UnsafeRef<Node<H>>, how: u8) -> Option<H::Task> {
+fn hand_over<H: Host>(node: NonNull<Node<H>>, how: u8) -> Option<H::Task> {
+    // SAFETY: NODE-LAST: its owner leaves it alone, and where it is, until it sees the state below.
+    let node = unsafe { node.as_ref() };
     node.woken.set::<H>();
     if mutant!(StateBeforeHandle) {
         node.state.store(how, Release);

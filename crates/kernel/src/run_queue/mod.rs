@@ -38,9 +38,10 @@ pub(crate) use wake::{on_reschedule_sgi, on_timer, start, unpark};
 
 use crate::cpu::Core;
 use crate::thread::{self, Thread};
+use crate::time;
 use core::sync::atomic::Ordering;
 use layercake_arch_arm64 as arch;
-use layercake_sched::{EntityRef, RunQueue};
+use layercake_sched::{EntityRef, Now, RunQueue};
 
 /// `permit`: no permit, not parked.
 pub(crate) const RUNNING: u8 = 0;
@@ -72,20 +73,59 @@ impl Locked {
         unsafe { &mut *self.core.run_queue.as_ptr() }
     }
 
-    /// Keeps the lock over a context switch: [`finish_switch`] releases it.
+    /// Notes that one more waits on the queue, or one less. Asking the queue would cost three
+    /// times as much: for the paths that have to be short, which then end by `release` or
+    /// `hand_over`.
     #[inline(always)]
-    fn hand_over(self) {
+    fn count(&self, change: isize) {
+        let waiting = self.core.waiting.load(Ordering::Relaxed);
+        self.core
+            .waiting
+            .store(waiting.wrapping_add_signed(change), Ordering::Relaxed);
+    }
+
+    /// Opens the lock. Who waits on the queue was counted.
+    #[inline(always)]
+    fn release(mut self) {
+        debug_assert_eq!(
+            self.core.waiting.load(Ordering::Relaxed),
+            self.queue().runnable()
+        );
+        // SAFETY: LOCK-HELD: taken by `take`.
+        unsafe { self.core.run_queue.force_unlock() }
+        core::mem::forget(self);
+    }
+
+    /// Keeps the lock over a context switch: [`finish_switch`] releases it. Who waits on the queue
+    /// was counted.
+    #[inline(always)]
+    fn hand_over(mut self) {
+        debug_assert_eq!(
+            self.core.waiting.load(Ordering::Relaxed),
+            self.queue().runnable()
+        );
         core::mem::forget(self);
     }
 }
 
 impl Drop for Locked {
-    #[inline(always)]
+    #[inline]
     fn drop(&mut self) {
         let waiting = self.queue().runnable();
         self.core.waiting.store(waiting, Ordering::Relaxed);
-        // SAFETY: LOCK-HELD: taken by `take`, or by the thread that this core switched from.
+        // SAFETY: LOCK-HELD: taken by `take`.
         unsafe { self.core.run_queue.force_unlock() }
+    }
+}
+
+/// The time, for the policy, which asks only where it needs it.
+#[derive(Clone, Copy)]
+struct Clock;
+
+impl Now for Clock {
+    #[inline(always)]
+    fn now(self) -> u64 {
+        time::rough_now_ns()
     }
 }
 

@@ -36,18 +36,19 @@ impl Loads for Spare {
     }
 }
 
-/// The core for a thread that becomes runnable: the one it ran on if that is idle, else another
-/// idle one, else as the policy says.
+/// The core for a thread that becomes runnable: its only one; else the one it ran on if that is
+/// idle, else another idle one, else as the policy says.
 #[inline]
 pub(super) fn place(thread: &'static Thread, home: usize, how: Enqueue) -> usize {
     let allowed = thread.allowed();
+    if allowed.bits() == 1 << home {
+        return home;
+    }
     let idle = u64::from(cpu::IDLE.load(Ordering::Relaxed)) & allowed.bits();
     if idle & (1 << home) != 0 {
         home
     } else if idle != 0 {
         idle.trailing_zeros() as usize
-    } else if allowed.bits() == 1 << home {
-        home
     } else {
         place_among_busy(thread, home, how)
     }

@@ -2,14 +2,13 @@
 
 use super::sleep_check::check_may_sleep;
 use super::{Locked, NOTIFIED, PARKED, RUNNING, thread_of};
-use crate::cpu::{self, Counts};
+use crate::cpu::{self, Core, Counts};
 use crate::sync::TaskCx;
 use crate::thread::{self, Thread};
 use crate::wait::Instant;
 use crate::{irq, time};
 use core::sync::atomic::Ordering;
 use layercake_arch_arm64 as arch;
-use layercake_sched::PutPrev;
 
 /// Why a core looks for another thread.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,7 +27,7 @@ enum Why {
 fn reschedule(why: Why) {
     let core = cpu::this();
     let prev = thread::current();
-    let mut locked = Locked::take(core);
+    let locked = Locked::take(core);
     if why == Why::Park
         && prev
             .permit
@@ -40,8 +39,14 @@ fn reschedule(why: Why) {
         prev.permit.swap(RUNNING, Ordering::Acquire);
         return;
     }
+    switch_from(core, prev, locked, why);
+}
+
+/// [`reschedule`] once this core's run queue is locked.
+#[inline(always)]
+fn switch_from(core: &'static Core, prev: &'static Thread, mut locked: Locked, why: Why) {
     prev.need_resched.store(false, Ordering::Relaxed);
-    let now = time::now_ns();
+    let now = time::rough_now_ns();
     if why == Why::Park {
         prev.blocked_since.store(now, Ordering::Release);
     }
@@ -52,20 +57,12 @@ fn reschedule(why: Why) {
             None => return,
             next => next,
         },
-        Why::Preempted => {
-            if !from_idle {
-                queue.put_prev(now, PutPrev::Preempted);
-            }
-            queue.pick_next(now)
-        }
-        Why::Park | Why::Exit => {
-            queue.block_current(now);
-            queue.pick_next(now)
-        }
+        Why::Preempted => queue.preempt_current(now),
+        Why::Park | Why::Exit => queue.block_and_pick(now),
     };
     let next = picked.as_ref().map_or(&core.idle, thread_of);
     let to_idle = picked.is_none();
-    if let Some(event) = queue.next_event() {
+    if let Some(event) = picked.as_ref().and_then(|next| queue.event_of(next)) {
         time::at_least_by(core, event);
     }
     if core::ptr::eq(next, prev) {
@@ -91,21 +88,29 @@ fn reschedule(why: Why) {
             call_idle(u64::MAX);
         }
     }
+    let stays = why == Why::Yielded || why == Why::Preempted && !from_idle;
+    if !stays && !to_idle {
+        locked.count(-1);
+    }
     core.current
         .store((&raw const *next).cast_mut(), Ordering::Relaxed);
     locked.hand_over();
     // SAFETY: SWITCH, CURRENT: `next` is off its stack (it was on a run queue, see the head of this
     // file, or is this core's idle thread), interrupts are masked, and `prev` is kept for ever.
-    let came_from = unsafe {
+    let ended = unsafe {
         arch::core_block::set_current((&raw const *next).cast());
         arch::switch::switch(
             prev.saved_sp.as_ptr(),
             next.saved_sp.get(),
-            prev as *const _ as usize,
+            if why == Why::Exit {
+                &raw const *prev as usize
+            } else {
+                0
+            },
         )
     };
     // SAFETY: SWITCH: what `switch` carried.
-    unsafe { finish_switch(came_from) }
+    unsafe { finish_switch(ended) }
 }
 
 /// Tells an idle core that may run it of a thread that has to wait here: that core pulls it.
@@ -123,22 +128,21 @@ fn call_idle(among: u64) {
     }
 }
 
-/// The first thing after a switch: lets go of the run queue, and of the thread that was left.
+/// The first thing after a switch: lets go of the run queue, and of the thread that was left if
+/// it has ended.
 ///
 /// # Safety
 ///
 /// Invariant **SWITCH**: called once after each switch, with interrupts masked and with what
 /// `switch` returned.
 #[inline]
-pub(crate) unsafe fn finish_switch(came_from: usize) {
-    // SAFETY: THREAD-STABLE, SWITCH: the address of the thread that was left.
-    let prev = unsafe { &*(came_from as *const Thread) };
-    // Asked under the lock: once it is open, the thread may run, and end, on another core.
-    let ended = prev.is_exiting();
-    // The lock that the thread that was left took, on this core.
-    drop(Locked { core: cpu::this() });
-    if ended {
-        thread::after_end_of(prev);
+pub(crate) unsafe fn finish_switch(ended: usize) {
+    // SAFETY: LOCK-HELD: taken by the thread that was left, on this core.
+    unsafe { cpu::this().run_queue.force_unlock() };
+    if ended != 0 {
+        core::hint::cold_path();
+        // SAFETY: THREAD-STABLE, SWITCH: the thread that left its stack for ever carried its address.
+        thread::after_end_of(unsafe { &*(ended as *const Thread) });
     }
 }
 
@@ -146,6 +150,12 @@ pub(crate) unsafe fn finish_switch(came_from: usize) {
 #[inline(never)]
 pub(super) fn make_way() {
     reschedule(Why::Preempted);
+}
+
+/// [`make_way`] with the run queue locked: by a wake, in which this turned out to be needed.
+#[inline(never)]
+pub(super) fn make_way_locked(locked: Locked) {
+    switch_from(locked.core, thread::current(), locked, Why::Preempted);
 }
 
 /// Switches if it may and should: from a place where preemption has just come on.
@@ -195,18 +205,30 @@ pub(crate) fn leave_for_ever() -> ! {
 pub(crate) fn park(_cx: &mut TaskCx, deadline: Option<Instant>) {
     let current = thread::current();
     check_may_sleep(current);
+    match deadline {
+        None => block(),
+        Some(deadline) => park_until(current, deadline),
+    }
+}
+
+/// [`park`] with a deadline.
+#[inline(never)]
+fn park_until(current: &'static Thread, deadline: Instant) {
     if current.permit.load(Ordering::Relaxed) == NOTIFIED {
         current.permit.swap(RUNNING, Ordering::Acquire);
         return;
     }
-    if deadline.is_some_and(|deadline| !time::arm_park(current, deadline)) {
-        return;
-    }
-    let state = arch::irq::save();
-    reschedule(Why::Park);
-    // SAFETY: IRQ-NEST: `state` is from above.
-    unsafe { arch::irq::restore(state) };
-    if deadline.is_some() {
+    if time::arm_park(current, deadline) {
+        block();
         time::disarm_park(current);
     }
+}
+
+/// Leaves the core until unparked. The caller may sleep, so interrupts are on.
+#[inline(always)]
+fn block() {
+    arch::irq::mask();
+    reschedule(Why::Park);
+    // SAFETY: IRQ-NEST: a thread that may sleep has them on, which was checked.
+    unsafe { arch::irq::unmask() };
 }

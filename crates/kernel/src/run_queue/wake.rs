@@ -1,7 +1,8 @@
 //! Making threads runnable, and telling their cores.
 
 use super::place::place;
-use super::{Locked, NOTIFIED, PARKED, RUNNING, entity, preempt, set_need_resched};
+use super::switch::make_way_locked;
+use super::{Clock, Locked, NOTIFIED, PARKED, RUNNING, entity, set_need_resched};
 use crate::cpu::{self, Core};
 use crate::thread::{self, Thread};
 use crate::{irq, time};
@@ -10,7 +11,23 @@ use layercake_arch_arm64 as arch;
 use layercake_sched::Enqueue;
 
 /// Gives `thread` its permit: makes it runnable now if it is parked. From any context.
+#[inline]
 pub(crate) fn unpark(thread: &'static Thread) {
+    // Nearly always it is parked.
+    if thread
+        .permit
+        .compare_exchange(PARKED, RUNNING, Ordering::AcqRel, Ordering::Relaxed)
+        .is_ok()
+        || notify(thread)
+    {
+        wake_up(thread);
+    }
+}
+
+/// [`unpark`] of a thread that was not parked just now. Whether it has become so since, and is the
+/// caller's to make runnable.
+#[cold]
+fn notify(thread: &'static Thread) -> bool {
     let mut seen = thread.permit.load(Ordering::Relaxed);
     loop {
         let next = if seen == PARKED { RUNNING } else { NOTIFIED };
@@ -20,14 +37,16 @@ pub(crate) fn unpark(thread: &'static Thread) {
             .permit
             .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed)
         {
-            Ok(_) => break,
+            Ok(_) => return seen == PARKED,
             Err(now) => seen = now,
         }
     }
-    if seen == PARKED {
-        // Only who has changed PARKED comes here, once for each park.
-        make_runnable(thread, Enqueue::Wake);
-    }
+}
+
+#[inline(never)]
+fn wake_up(thread: &'static Thread) {
+    // Only who has changed PARKED comes here, once for each park.
+    make_runnable(thread, Enqueue::Wake);
 }
 
 /// Puts a new thread on a run queue.
@@ -36,6 +55,7 @@ pub(crate) fn start(thread: &'static Thread) {
 }
 
 /// Puts a thread that is on no run queue on one, and sees to it that it runs as soon as it should.
+#[inline(always)]
 fn make_runnable(thread: &'static Thread, how: Enqueue) {
     let state = arch::irq::save();
     let home = thread.core.load(Ordering::Relaxed);
@@ -43,55 +63,68 @@ fn make_runnable(thread: &'static Thread, how: Enqueue) {
     let mut locked = Locked::take(cpu::core(home));
     // The lock is ours, so the thread is off its stack.
     if target != home {
+        core::hint::cold_path();
         drop(locked);
         thread.core.store(target, Ordering::Relaxed);
         locked = Locked::take(cpu::core(target));
     }
-    let now = time::now_ns();
+    let core = locked.core;
     let queue = locked.queue();
-    queue.enqueue(entity(thread), now, how);
-    let preempts = queue.should_preempt(now);
-    // If it preempts, whoever runs next sets the timer.
-    let event = if preempts { None } else { queue.next_event() };
-    drop(locked);
-    let here = cpu::this();
-    let due = |event| event < cpu::core(target).programmed.load(Ordering::Relaxed);
-    if target == here.id() {
+    queue.enqueue(entity(thread), Clock, how);
+    let preempts = queue.should_preempt(Clock);
+    locked.count(1);
+    let here = core::ptr::eq(core, cpu::this());
+    if !preempts {
+        let event = queue_event(locked, core);
         if let Some(event) = event {
-            time::at_least_by(here, event);
+            core::hint::cold_path();
+            if here {
+                time::at_least_by(core, event);
+            } else {
+                // The other core sets its timer for the end of the turn.
+                irq::send_sgi(target, irq::SGI_RESCHEDULE);
+            }
         }
-        if preempts {
-            set_need_resched();
-        }
-    } else if preempts || event.is_some_and(due) {
-        // The other core switches, or sets its timer for the end of the turn.
+    } else if !here {
+        locked.release();
         irq::send_sgi(target, irq::SGI_RESCHEDULE);
+    } else if !arch::irq::was_masked(state) && may_switch() {
+        make_way_locked(locked);
+    } else {
+        locked.release();
+        set_need_resched();
+        // In a handler the way out of it looks; else, with interrupts masked, the core is told
+        // to look when they are not; with preemption off, whoever turns it on does.
+        if may_switch() && cpu::this().irq_depth.get() == 0 {
+            irq::send_sgi(target, irq::SGI_RESCHEDULE);
+        }
     }
     // SAFETY: IRQ-NEST: `state` is from above.
     unsafe { arch::irq::restore(state) };
-    let current = thread::current();
-    if current.need_resched.load(Ordering::Relaxed)
-        && current.preempt_count.load(Ordering::Relaxed) == 0
-        && !in_handler()
-    {
-        preempt();
-    }
 }
 
-/// Whether the caller is an interrupt handler, which switches on its way out.
-fn in_handler() -> bool {
-    // Only in a handler can the answer be yes, and there nobody moves.
-    arch::irq::masked() && cpu::this().irq_depth.get() > 0
+/// Whether preemption is on.
+#[inline(always)]
+fn may_switch() -> bool {
+    thread::current().preempt_count.load(Ordering::Relaxed) == 0
+}
+
+/// Opens `locked`, of `core`; gives the time at which its running thread must be looked at, if its
+/// timer comes later than that.
+#[inline(always)]
+fn queue_event(mut locked: Locked, core: &Core) -> Option<u64> {
+    let event = locked.queue().next_event();
+    locked.release();
+    event.filter(|event| *event < core.programmed.load(Ordering::Relaxed))
 }
 
 /// What the software interrupt asks for: looks at this core's queue again. In the handler.
 pub(crate) fn on_reschedule_sgi(core: &'static Core) {
     let mut locked = Locked::take(core);
-    let now = time::now_ns();
     let queue = locked.queue();
-    let preempts = queue.should_preempt(now);
+    let preempts = queue.should_preempt(Clock);
     let event = queue.next_event();
-    drop(locked);
+    locked.release();
     if let Some(event) = event {
         time::at_least_by(core, event);
     }

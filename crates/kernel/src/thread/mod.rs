@@ -209,12 +209,6 @@ impl Thread {
             .store(encode(priority, affinity), Ordering::Relaxed);
     }
 
-    /// Whether it is about to leave its stack for ever.
-    #[inline]
-    pub(crate) fn is_exiting(&self) -> bool {
-        self.life.load(Ordering::Relaxed) == EXITING
-    }
-
     /// The mapped part of its stack.
     pub(crate) fn stack_range(&self) -> Option<core::ops::Range<usize>> {
         if self.is_idle() {

@@ -149,9 +149,9 @@ pub fn spawn(
 }
 
 /// Where every thread begins: interrupts masked, just switched to.
-extern "C" fn first(came_from: usize, thread: usize) -> ! {
-    // SAFETY: SWITCH: `came_from` is what `switch` carried; interrupts are masked.
-    unsafe { run_queue::finish_switch(came_from) };
+extern "C" fn first(ended: usize, thread: usize) -> ! {
+    // SAFETY: SWITCH: `ended` is what `switch` carried; interrupts are masked.
+    unsafe { run_queue::finish_switch(ended) };
     // SAFETY: IRQ-NEST: a new thread begins with interrupts on; nothing waits for a restore.
     unsafe { irq::unmask() };
     // SAFETY: THREAD-STABLE: the address of the thread that `spawn` prepared.
