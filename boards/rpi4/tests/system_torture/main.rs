@@ -18,6 +18,7 @@
 //@ timeout: 90
 //@ expect: every account is right
 //@ case: a_lost_wakeup_is_found
+//@ full
 //@ timeout: 60
 //@ exit: 101
 //@ features: mutants
