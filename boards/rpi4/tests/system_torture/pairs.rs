@@ -65,7 +65,9 @@ fn play(pair: &Pair, side: u64, cx: &mut TaskCx, random: &Random) {
                 .take_while(|_| !mine())
                 .for_each(|_| core::hint::spin_loop());
         }
-        ways::wait(cx, random, &pair.queues[side as usize], mine);
+        // A slow look: the longer it takes, the more fits between it and the sleep.
+        let look = || mine() || (random.dawdle(60), false).1;
+        ways::wait(cx, random, &pair.queues[side as usize], look);
         if is_over() {
             break;
         }

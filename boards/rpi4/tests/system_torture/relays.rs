@@ -1,6 +1,6 @@
 //! One giver, several takers, one thing at a time: the giver goes on when somebody has taken it.
-//! Among the takers is a fickle one that joins the queue and leaves it without a look. A wake that
-//! reaches it has to go on to the next, or all stand still (W3).
+//! Among the takers is a fickle one that joins the queue and leaves it without a look, often when it
+//! has been woken. That wake has to go on to the next, or all stand still (W3).
 
 use crate::support::*;
 use crate::{Crew, Party, is_over, ways};
@@ -17,7 +17,7 @@ pub const PARTY: Party = Party {
 };
 
 const RELAYS: usize = 2;
-const TAKERS: usize = 2;
+const TAKERS: usize = 1;
 
 struct Relay {
     there: AtomicBool,
@@ -75,9 +75,18 @@ fn start(crew: &mut Crew<'_>) {
             let waiter = waiter.as_ref();
             while !is_over() {
                 waiter.prepare(&relay.takers, cx);
-                random.dawdle(30);
+                // On the queue first, as everybody who is to be told of the end.
+                if is_over() {
+                    break;
+                }
+                match random.below(2) {
+                    0 => waiter.maybe_block(cx),
+                    _ => random.dawdle(30),
+                }
                 waiter.clear();
-                time::sleep(cx, Duration::from_micros(random.below(100)));
+                if random.below(4) == 0 {
+                    time::sleep(cx, Duration::from_micros(random.below(100)));
+                }
             }
         });
     }

@@ -45,8 +45,7 @@ fn notify(thread: &'static Thread) -> bool {
 
 #[inline(never)]
 fn wake_up(thread: &'static Thread) {
-    // Nobody else counts: only who has changed PARKED comes here, once for each park.
-    Counts::add(&thread.wakes);
+    // Only who has changed PARKED comes here, once for each park.
     make_runnable(thread, Enqueue::Wake);
 }
 
