@@ -247,10 +247,10 @@ fn disturb(cx: &mut TaskCx, member: &mut Member, random: &Random) {
             let set = member.handle.set_affinity(CpuSet::from_bits(cores));
             assert!(set.is_ok(), "{before:#b} to {cores:#b}: {set:?}");
             let id = member.handle.id();
-            // A core lets go of it by an interrupt.
+            // A core lets go of it by an interrupt, whether it runs there or has just been preempted.
             wait_for(cx, "it is where it may be", || {
                 thread::look_up(id).is_none_or(|info| {
-                    info.state != State::Running || cores & (1 << info.core) != 0
+                    info.state == State::Blocked || cores & (1 << info.core) != 0
                 })
             });
             *member.orders.cores.lock(cx.atomic()) = cores;

@@ -502,14 +502,31 @@ impl RunQueue {
     /// Takes out a waiting thread that may run on one of `cores`, for a core that would idle: the
     /// most urgent one among the first few of each ring and of the tree. O(log n).
     pub fn pull(&mut self, cores: CpuSet, now: u64) -> Option<EntityRef> {
-        let may = |e: &Entity| !self.is_current(e) && !e.affinity.get().and(cores).is_empty();
+        self.take_first(PULL_SCAN, now, |e| !e.affinity.get().and(cores).is_empty())
+    }
+
+    /// Takes out a waiting thread that may not run on `core`, which is this one's: its affinity was
+    /// changed while it ran here, and it has gone back to the queue since. O(threads that wait here).
+    pub fn evict(&mut self, core: usize, now: u64) -> Option<EntityRef> {
+        self.take_first(usize::MAX, now, |e| !e.affinity.get().contains(core))
+    }
+
+    /// Takes out the most urgent waiting thread that `wanted` accepts, among the first `limit` of each
+    /// ring, and twice as many of the tree.
+    fn take_first(
+        &mut self,
+        limit: usize,
+        now: u64,
+        wanted: impl Fn(&Entity) -> bool,
+    ) -> Option<EntityRef> {
+        let may = |e: &Entity| !self.is_current(e) && wanted(e);
         let q = &self.queues;
         let found = self
             .rt
             .iter()
-            .find_map(|p| q.find_in_ring(p, PULL_SCAN, may))
-            .or_else(|| q.find_fair(2 * PULL_SCAN, may))
-            .or_else(|| q.find_in_ring(IDLE, PULL_SCAN, may));
+            .find_map(|p| q.find_in_ring(p, limit, may))
+            .or_else(|| q.find_fair(limit.saturating_mul(2), may))
+            .or_else(|| q.find_in_ring(IDLE, limit, may));
         let found = found?;
         self.dequeue(&found, now)
     }

@@ -33,6 +33,7 @@ enum Op {
     Tick(usize),
     Priority(usize, usize, Priority),
     Pull(usize, u64),
+    Evict(usize, usize),
     Affinity(usize, u64),
 }
 
@@ -66,7 +67,8 @@ fn op() -> impl Strategy<Value = Op> {
         2 => q.clone().prop_map(Op::Preempt),
         3 => q.clone().prop_map(Op::Tick),
         2 => (q.clone(), e.clone(), priority()).prop_map(|(q, e, p)| Op::Priority(q, e, p)),
-        1 => (q, 0u64..4).prop_map(|(q, c)| Op::Pull(q, c)),
+        1 => (q.clone(), 0u64..4).prop_map(|(q, c)| Op::Pull(q, c)),
+        1 => (q, 0usize..3).prop_map(|(q, c)| Op::Evict(q, c)),
         1 => (e, 0u64..4).prop_map(|(e, c)| Op::Affinity(e, c)),
     ]
 }
@@ -306,6 +308,16 @@ proptest! {
                     let possible = pair.order[q].iter().any(may);
                     prop_assert!(possible || pulled.is_none());
                     if let Some(e) = pulled.map(|e| pair.index(&e)) {
+                        prop_assert!(may(&e) && pair.places[e] == Place::Waiting(q));
+                        pair.places[e] = Place::Off;
+                        pair.order[q].retain(|&x| x != e);
+                    }
+                }
+                Op::Evict(q, core) => {
+                    let evicted = pair.queues[q].evict(core, now);
+                    let may = |&e: &usize| !pair.entities[e].affinity().contains(core);
+                    prop_assert_eq!(evicted.is_some(), pair.order[q].iter().any(may));
+                    if let Some(e) = evicted.map(|e| pair.index(&e)) {
                         prop_assert!(may(&e) && pair.places[e] == Place::Waiting(q));
                         pair.places[e] = Place::Off;
                         pair.order[q].retain(|&x| x != e);

@@ -1,7 +1,7 @@
 //! Changes to a thread while it runs, waits for a core or is blocked: its priority, its cores.
 
 use super::wake::migrate;
-use super::{Locked, entity, set_need_resched};
+use super::{Locked, entity, set_need_resched, thread_of};
 use crate::cpu::{self, Counts};
 use crate::sync::IrqCx;
 use crate::thread::{self, Thread};
@@ -60,11 +60,19 @@ pub(crate) fn set_affinity(thread: &'static Thread, cores: CpuSet) {
     unsafe { arch::irq::restore(state) }
 }
 
-/// The running thread of this core may have to leave it: it looks as soon as it can be preempted. In
-/// the handler of the software interrupt.
+/// A thread that ran on this core may not do so any more. In the handler of the software interrupt.
+///
+/// It runs still: then it looks as soon as it can be preempted. Or it was preempted before the
+/// interrupt came, and is back on the queue: it goes now, before it can run again.
 pub(crate) fn on_move_sgi(_: IrqCx<'_>) {
-    Counts::add(&cpu::this().counts.sgis);
+    let core = cpu::this();
+    Counts::add(&core.counts.sgis);
     // Should it be another than was meant, it looks in vain.
     thread::current().must_move.store(true, Ordering::Relaxed);
     set_need_resched();
+    loop {
+        let evicted = Locked::take(core).queue().evict(core.id(), time::now_ns());
+        let Some(evicted) = evicted else { break };
+        migrate(thread_of(&evicted));
+    }
 }

@@ -45,7 +45,8 @@ fn notify(thread: &'static Thread) -> bool {
 
 #[inline(never)]
 fn wake_up(thread: &'static Thread) {
-    // Only who has changed PARKED comes here, once for each park.
+    // Only who has changed PARKED comes here, once for each park: nobody else counts.
+    Counts::add(&thread.wakes);
     make_runnable(thread, Enqueue::Wake);
 }
 

@@ -82,6 +82,10 @@ pub(crate) fn on_seat(seat: usize) -> Option<&'static Thread> {
 }
 
 fn look_at(thread: &'static Thread) -> Option<ThreadInfo> {
+    let name = thread.is_idle().then(|| thread.name());
+    // SAFETY: CX-ATOMIC: nothing sleeps while the thread is looked at.
+    let own = thread.own.lock(unsafe { crate::Atomic::assume() });
+    // As long as the lock is held it does not become another.
     let life = thread.life.load(Ordering::Acquire) & !HANDLE;
     if life != ALIVE && life != DONE {
         return None;
@@ -104,13 +108,13 @@ fn look_at(thread: &'static Thread) -> Option<ThreadInfo> {
     let seen = run_queue::look_at(thread);
     Some(ThreadInfo {
         id: thread.id(),
-        name: thread.name(),
+        name: name.unwrap_or_else(|| own.name.clone()),
         state,
         core,
         priority: seen.priority,
+        affinity: seen.affinity,
         run_time: Duration::from_nanos(seen.run_time),
         switches: seen.switches,
-        affinity: seen.affinity,
         wakes: thread.wakes.load(Ordering::Relaxed),
         migrations: thread.migrations.load(Ordering::Relaxed),
         waits_on: blocked.then(|| thread.blocked_on()).flatten(),
