@@ -12,6 +12,7 @@ mod barrier;
 mod channel;
 mod closing;
 mod futures;
+mod invariants;
 mod lecture;
 mod mutants;
 mod permits;

@@ -40,23 +40,27 @@ fn swallowed_wake_one() {
 #[test]
 fn last_in_first_out() {
     rejected("LastInFirstOut", "queue::w4_first_in_first_out");
+    rejected("LastInFirstOut", "invariants::w4_in_order_2_waiters");
 }
 
 #[test]
 fn sweep_without_end() {
     rejected("SweepWithoutEnd", "queue::w5_wake_all_ends");
+    rejected("SweepWithoutEnd", "invariants::w5_wake_all_ends_2_waiters");
 }
 
 /// The waiter sees that it was woken while the waker still has to read its handle.
 #[test]
 fn state_before_handle() {
     rejected("StateBeforeHandle", "queue::w7_last_touch_before_return");
+    rejected("StateBeforeHandle", "invariants::w7_last_touch_2_waiters");
 }
 
 /// The clock alone decides that the deadline won.
 #[test]
 fn deadline_ignores_wake() {
     rejected("DeadlineIgnoresWake", "queue::w9_one_winner");
+    rejected("DeadlineIgnoresWake", "invariants::w9_one_winner_2_waiters");
 }
 
 #[test]
