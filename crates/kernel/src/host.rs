@@ -9,6 +9,8 @@ use layercake_sync::check::{Held, WhyNot};
 use layercake_sync::order::Report;
 use layercake_sync::{Cpu, CpuId, TaskCx};
 use layercake_wait::Instant;
+use layercake_wait::block_on::WordHandle;
+use layercake_wait::host::OwnerId;
 
 /// Stands for this kernel in the types of the layers: `layercake_wait::WaitQueue<Host>`.
 #[derive(Debug, Clone, Copy)]
@@ -172,5 +174,33 @@ unsafe impl layercake_wait::Host for Host {
     #[inline(always)]
     fn now() -> Instant {
         time::now()
+    }
+
+    #[inline(always)]
+    fn owner_id() -> OwnerId {
+        OwnerId::new(core::ptr::from_ref(thread::current()).addr())
+    }
+
+    /// No longer than until another thread is to run here.
+    fn is_worth_spinning_for(owner: OwnerId) -> bool {
+        let me = thread::current();
+        let runs = |core: &cpu::Core| core.current.load(Ordering::Relaxed).addr() == owner.get();
+        !me.need_resched.load(Ordering::Relaxed)
+            && core::ptr::from_ref(me).addr() != owner.get()
+            && cpu::online().any(runs)
+    }
+}
+
+// SAFETY: HANDLE-WORD: an address and back; threads are never freed.
+unsafe impl WordHandle for Host {
+    #[inline(always)]
+    fn into_word(task: &'static Thread) -> *const () {
+        core::ptr::from_ref(task).cast()
+    }
+
+    #[inline(always)]
+    unsafe fn from_word(word: *const ()) -> &'static Thread {
+        // SAFETY: HANDLE-WORD: of `into_word`.
+        unsafe { &*word.cast() }
     }
 }

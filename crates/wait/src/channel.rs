@@ -7,6 +7,7 @@
 use crate::close::{Closed, WaitError};
 use crate::host::Host;
 use crate::mutant::mutant;
+use crate::node::Mode;
 use crate::queue::WaitQueue;
 use crate::time::Instant;
 use crate::waiter::TimedOut;
@@ -186,7 +187,7 @@ impl<T, const N: usize, H: Host> Channel<T, N, H> {
         deadline: Option<Instant>,
     ) -> Result<(), SendDeadlineError<T>> {
         let mut unsent = Some(value);
-        let mut attempt = |_: TaskAtomic<'_>| match self.try_send(unsent.take()?) {
+        let attempt = |_: TaskAtomic<'_>| match self.try_send(unsent.take()?) {
             Ok(()) => Some(Ok(())),
             Err(TrySendError::Closed(value)) => Some(Err(SendDeadlineError::Closed(value))),
             Err(TrySendError::Full(value)) => {
@@ -194,10 +195,8 @@ impl<T, const N: usize, H: Host> Channel<T, N, H> {
                 None
             }
         };
-        let end = match deadline {
-            None => Ok(self.senders.wait_until(cx, attempt)),
-            Some(deadline) => (self.senders).wait_until_deadline(cx, deadline, &mut attempt),
-        };
+        // It has tried already: on the queue with it, and try again.
+        let end = (self.senders).wait_slow(cx, deadline, Mode::EXCLUSIVE, attempt);
         match (end, unsent) {
             (Ok(end), _) => end,
             (Err(TimedOut), Some(value)) => Err(SendDeadlineError::TimedOut(value)),
@@ -238,7 +237,9 @@ impl<T, const N: usize, H: Host> Channel<T, N, H> {
     /// Out of the way of those who find a value.
     #[cold]
     fn recv_slow(&self, cx: &mut TaskCx) -> Result<T, Closed> {
-        self.receivers.wait_until(cx, |_| self.look())
+        // It has looked already: on the queue with it, and look again.
+        let end = (self.receivers).wait_slow(cx, None, Mode::EXCLUSIVE, |_| self.look());
+        end.unwrap_or_else(|TimedOut| unreachable!("timed out without a deadline"))
     }
 
     /// Receives the oldest value, blocking until there is one, at most until `deadline`.
@@ -257,19 +258,26 @@ impl<T, const N: usize, H: Host> Channel<T, N, H> {
         let mut ring = self.lock();
         let value = ring.values.pop_front()?;
         drop(ring);
+        self.tell_sender();
+        Some(value)
+    }
+
+    #[inline(always)]
+    fn tell_sender(&self) {
         if !mutant!(RecvWithoutWake) {
             self.senders.wake_one();
         }
-        Some(value)
     }
 
     /// A value or the end; neither, as long as it is worth waiting.
     fn look(&self) -> Option<Result<T, Closed>> {
-        match self.try_recv() {
-            Ok(value) => Some(Ok(value)),
-            Err(TryRecvError::Closed) => Some(Err(Closed)),
-            Err(TryRecvError::Empty) => None,
-        }
+        let mut ring = self.lock();
+        let Some(value) = ring.values.pop_front() else {
+            return ring.closed.then_some(Err(Closed));
+        };
+        drop(ring);
+        self.tell_sender();
+        Some(Ok(value))
     }
 
     /// Closes the channel, for good: nothing more is sent; what is in it can be received.

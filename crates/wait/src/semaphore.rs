@@ -25,6 +25,14 @@ const WAITERS: u32 = 1 << 31;
 /// What the word has room for.
 pub(crate) const MOST: u32 = WAITERS - 1;
 
+/// The word without `n` permits, if there are so many and nobody waits.
+#[inline(always)]
+fn left(word: u32, n: u32) -> Option<u32> {
+    // With WAITERS it is negative: fewer than any number of permits.
+    let enough = n <= MOST && word.cast_signed() >= n.cast_signed();
+    enough.then(|| word.wrapping_sub(n))
+}
+
 /// A number of permits to take and give back.
 ///
 /// Permits belong to nobody: who gives some need not be who took them, and may be an interrupt
@@ -103,15 +111,20 @@ impl<H: Host> Semaphore<H> {
     /// Any context. O(1).
     #[inline]
     pub fn try_acquire_many(&self, n: u32) -> bool {
-        let mut word = self.word.load(Relaxed);
-        // With WAITERS it is negative: fewer than any number of permits.
-        while n <= MOST && word.cast_signed() >= n.cast_signed() {
-            match (self.word).compare_exchange_weak(word, word.wrapping_sub(n), Acquire, Relaxed) {
-                Ok(_) => return true,
-                Err(now) => word = now,
-            }
-        }
-        false
+        let word = self.word.load(Relaxed);
+        let Some(left) = left(word, n) else {
+            return false;
+        };
+        // The loop is elsewhere: here it would cost those who need none of it four instructions.
+        let taken = self.word.compare_exchange(word, left, Acquire, Relaxed);
+        taken.is_ok() || self.try_again(n)
+    }
+
+    #[cold]
+    fn try_again(&self, n: u32) -> bool {
+        (self.word)
+            .fetch_update(Acquire, Relaxed, |word| left(word, n))
+            .is_ok()
     }
 
     /// Takes a permit, blocking until there is one and everybody who came before is served.

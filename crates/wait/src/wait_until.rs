@@ -83,7 +83,7 @@ impl<H: Host> WaitQueue<H> {
     }
 
     /// The loop, once the condition was seen false without being on the queue.
-    fn wait_slow<T>(
+    pub(crate) fn wait_slow<T>(
         &self,
         cx: &mut TaskCx,
         deadline: Option<Instant>,

@@ -13,6 +13,7 @@ mod channel;
 mod closing;
 mod futures;
 mod idle;
+mod invariants;
 mod lecture;
 mod mutants;
 mod permits;

@@ -40,6 +40,7 @@ fn swallowed_wake_one() {
 #[test]
 fn last_in_first_out() {
     rejected("LastInFirstOut", "queue::w4_first_in_first_out");
+    rejected("LastInFirstOut", "invariants::w4_in_order_2_waiters");
 }
 
 #[test]
@@ -51,6 +52,7 @@ fn sweep_without_end() {
 #[test]
 fn state_before_handle() {
     rejected("StateBeforeHandle", "queue::w7_last_touch_before_return");
+    rejected("StateBeforeHandle", "invariants::w7_last_touch_2_waiters");
 }
 
 /// The clock alone decides that the deadline won.
