@@ -67,10 +67,11 @@ pub(crate) fn callers(thread: &'static Thread, found: &mut heapless::Vec<usize, 
         && stack.contains(&thread.saved_sp.get())
     {
         let frame = thread.saved_sp.get();
+        let left = frame..stack.end;
         // SAFETY: STACK-READABLE: from where it was left to its end the stack of a parked thread is
         // mapped. What was saved there begins with a frame record.
         unsafe {
-            arch::backtrace::walk(frame, &[frame..stack.end], CALLERS, |address| {
+            arch::backtrace::walk(frame, core::slice::from_ref(&left), CALLERS, |address| {
                 // A return address is behind the call. There is room: as many as are looked for.
                 let _ = found.push(address.wrapping_sub(4));
             });
