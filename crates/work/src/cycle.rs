@@ -275,6 +275,25 @@ fn find<H: Host>(
     false
 }
 
+/// Refuses an item that runs on `queue` if no other worker of it could run another item.
+pub(crate) fn check_own_worker<H: Host>(
+    queue: &'static WorkQueue<H>,
+    cx: &TaskCx,
+) -> Result<(), WouldDeadlock> {
+    let inner = queue.lock();
+    let mut workers = inner.workers.iter();
+    let me = workers.find(|worker| worker.address() == ptr::from_ref(cx).cast());
+    match me.and_then(|worker| worker.job.get()) {
+        Some(job) if inner.has_one_pair_of_hands(queue) => Err(WouldDeadlock {
+            queue: queue.name(),
+            item: job.name,
+            through: [None; NAMED],
+            more: 0,
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Writes into `runs` the items whose runs must end before `target` is done.
 fn in_the_way<H: Host>(target: Target<'_, H>, runs: &mut [Option<Runs>; WIDEST]) {
     let mut free = runs.iter_mut();

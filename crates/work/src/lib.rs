@@ -18,7 +18,10 @@ mod pool;
 mod queue;
 mod report;
 mod running;
+mod scope;
 mod state;
+#[cfg(feature = "alloc")]
+mod store;
 mod waits;
 mod work;
 mod worker;
@@ -30,6 +33,9 @@ pub use pool::{Recruiter, Seat};
 pub use queue::{Queued, WorkQueue};
 pub use report::{QueueReport, RunReport};
 pub use running::Running;
+pub use scope::Scope;
+#[cfg(feature = "alloc")]
+pub use store::{OwnedQueue, QueueStore};
 pub use waits::{WAIT_LIMITS, WaitCounts};
 pub use work::Work;
 

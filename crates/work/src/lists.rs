@@ -51,6 +51,9 @@ pub(crate) struct Inner<H: Host> {
     /// The host could make no worker when it was last asked.
     pub(crate) refused: bool,
     pub(crate) waits: Waits,
+    /// The next of those that were destroyed; under the lock of their store, too.
+    #[cfg(feature = "alloc")]
+    pub(crate) next_free: Option<&'static WorkQueue<H>>,
     /// The next item to come gets this. 64 bits do not come round.
     pub(crate) next_ticket: u64,
     pub(crate) closed: bool,
@@ -103,6 +106,8 @@ impl<H: Host> Inner<H> {
                 asked: Asked::No,
                 refused: false,
                 waits: Waits::new(),
+                #[cfg(feature = "alloc")]
+                next_free: None,
                 next_ticket: 0,
                 closed: false,
                 counts: Counts {

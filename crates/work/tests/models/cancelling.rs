@@ -120,3 +120,23 @@ fn k4_disable_and_enable() {
         plant.settle(0);
     });
 }
+
+/// The end of a scope: after it the item, and what its runs touched, are the caller's.
+#[test]
+fn k4_the_end_of_a_scope() {
+    explore(3, || {
+        let plant = Plant::new();
+        let (item, queue) = (plant.item.get(), plant.queue(0));
+        let worker = spawn(move |cx| queue.run_worker(cx));
+        enter(|cx| {
+            queue
+                .scope(cx, |scope, _| item.data().promise(scope.queue(item)))
+                .unwrap();
+        });
+        touch(item);
+        assert!(!item.is_pending() && !item.is_running());
+        queue.close();
+        worker.join().unwrap();
+        plant.settle(0);
+    });
+}

@@ -165,3 +165,9 @@ fn ask_is_a_store() {
 fn cycle_is_not_seen() {
     rejected("CycleIsNotSeen", "flushing::k5_a_cycle_of_two_queues");
 }
+
+/// A scope ends while its item runs.
+#[test]
+fn scope_does_not_wait() {
+    rejected("ScopeDoesNotWait", "cancelling::k4_the_end_of_a_scope");
+}
