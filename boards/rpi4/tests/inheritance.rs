@@ -1,7 +1,8 @@
 //! Priority inheritance: who holds what others wait for is as urgent as the most urgent of them, and
 //! as urgent as before when it has let go.
 //!
-//! The lock here is as simple as one can be: what is tested is what a lock asks of the kernel.
+//! The lock of most checks is as simple as one can be: what is tested is what a lock asks of the
+//! kernel. The last ones are about the mutex that ships.
 //@ timeout: 60
 #![cfg_attr(target_os = "none", no_std)]
 #![no_main]
@@ -14,7 +15,8 @@ mod support;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use layercake_kernel::inherit::{self, Task};
-use layercake_kernel::{Host, IrqSpinLock, wait::Host as _};
+use layercake_kernel::wait::{Host as _, Mutex};
+use layercake_kernel::{Host, IrqSpinLock};
 use support::*;
 
 kernel_tests!(
@@ -26,6 +28,9 @@ kernel_tests!(
     a_waiter_that_changes_changes_the_holder,
     its_own_priority_can_change_meanwhile,
     shares_are_inherited,
+    a_mutex_ends_the_inversion,
+    mutexes_make_a_chain,
+    a_time_limit_takes_its_priority_along,
 );
 
 const CORE: usize = 2;
@@ -334,4 +339,107 @@ fn shares_are_inherited(cx: &mut TaskCx) {
     assert_eq!(holder.end(cx), Priority::fair(10));
     greedy.join(cx);
     humble.join(cx);
+}
+
+/// Low holds a mutex, medium hogs, high waits for it.
+fn a_mutex_ends_the_inversion(cx: &mut TaskCx) {
+    static MUTEX: Mutex<u32, Host> = Mutex::new("the mutex", 0);
+    static HELD: AtomicBool = AtomicBool::new(false);
+    static HOGS: AtomicBool = AtomicBool::new(false);
+    static GOT: AtomicBool = AtomicBool::new(false);
+    static RAISED: AtomicBool = AtomicBool::new(false);
+    aside(cx, |cx| {
+        let low = spawn_on(CORE, LOW, |cx| {
+            let mut held = MUTEX.lock(cx);
+            HELD.store(true, Ordering::Release);
+            spin_until("high waits", || {
+                inherit::effective_priority(Host::current()) == HIGH
+            });
+            RAISED.store(true, Ordering::Release);
+            *held += 1;
+            drop(held);
+            // Back to what it was, so medium runs before this.
+            assert!(
+                GOT.load(Ordering::Acquire),
+                "it goes on with more than its own"
+            );
+            assert_eq!(inherit::effective_priority(Host::current()), LOW);
+        });
+        spin_until("low holds", || HELD.load(Ordering::Acquire));
+        let medium = spawn_on(CORE, MIDDLE, |_| {
+            HOGS.store(true, Ordering::Release);
+            spin_until("high has had the mutex", || GOT.load(Ordering::Acquire));
+        });
+        spin_until("medium hogs", || HOGS.load(Ordering::Acquire));
+        let high = spawn_on(CORE, HIGH, |cx| {
+            *MUTEX.lock(cx) += 1;
+            GOT.store(true, Ordering::Release);
+        });
+        for thread in [high, medium, low] {
+            thread.join(cx);
+        }
+        assert!(RAISED.load(Ordering::Acquire));
+        assert_eq!(*MUTEX.lock(cx), 2);
+    });
+}
+
+/// A thread that holds one mutex and waits for another passes on what it inherits.
+fn mutexes_make_a_chain(cx: &mut TaskCx) {
+    static OUTER: Mutex<(), Host> = Mutex::new("outer", ());
+    static INNER: Mutex<(), Host> = Mutex::new("inner", ());
+    static HELD: AtomicBool = AtomicBool::new(false);
+    static GO: AtomicBool = AtomicBool::new(false);
+    aside(cx, |cx| {
+        let low = spawn_on(CORE, LOW, |cx| {
+            let held = INNER.lock(cx);
+            HELD.store(true, Ordering::Release);
+            while !GO.load(Ordering::Acquire) {
+                time::sleep(cx, Duration::from_millis(1));
+            }
+            drop(held);
+        });
+        wait_for(cx, "low holds", || HELD.load(Ordering::Acquire));
+        let middle = spawn_on(CORE, MIDDLE, |cx| {
+            let _outer = OUTER.lock(cx);
+            let _inner = INNER.lock(cx);
+        });
+        wait_until_blocked(cx, middle.id(), "inner");
+        assert_eq!(priority(low.id()), MIDDLE);
+        let high = spawn_on(CORE, HIGH, |cx| drop(OUTER.lock(cx)));
+        wait_until_blocked(cx, high.id(), "outer");
+        wait_for(cx, "it is passed on", || {
+            priority(low.id()) == HIGH && priority(middle.id()) == HIGH
+        });
+        GO.store(true, Ordering::Release);
+        for thread in [high, middle, low] {
+            thread.join(cx);
+        }
+    });
+}
+
+/// Whoever gives a mutex up gives it no priority any more.
+fn a_time_limit_takes_its_priority_along(cx: &mut TaskCx) {
+    static MUTEX: Mutex<(), Host> = Mutex::new("limited", ());
+    static HELD: AtomicBool = AtomicBool::new(false);
+    static GO: AtomicBool = AtomicBool::new(false);
+    aside(cx, |cx| {
+        let low = spawn_on(CORE, LOW, |cx| {
+            let held = MUTEX.lock(cx);
+            HELD.store(true, Ordering::Release);
+            while !GO.load(Ordering::Acquire) {
+                time::sleep(cx, Duration::from_millis(1));
+            }
+            drop(held);
+        });
+        wait_for(cx, "low holds", || HELD.load(Ordering::Acquire));
+        let high = spawn_on(CORE, HIGH, |cx| {
+            let limit = time::now() + Duration::from_millis(300);
+            assert!(MUTEX.lock_deadline(cx, limit).is_err(), "it is not free");
+        });
+        wait_for(cx, "it inherits", || priority(low.id()) == HIGH);
+        high.join(cx);
+        assert_eq!(priority(low.id()), LOW);
+        GO.store(true, Ordering::Release);
+        low.join(cx);
+    });
 }

@@ -2,7 +2,7 @@
 
 use crate::panic::Who;
 use crate::thread::{self, Thread};
-use crate::{console, cpu, logger, run_queue, time};
+use crate::{console, cpu, inherit, logger, run_queue, time};
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
 use layercake_arch_arm64 as arch;
 use layercake_sync::check::{Held, WhyNot};
@@ -10,7 +10,7 @@ use layercake_sync::order::Report;
 use layercake_sync::{Cpu, CpuId, TaskCx};
 use layercake_wait::Instant;
 use layercake_wait::block_on::WordHandle;
-use layercake_wait::host::OwnerId;
+use layercake_wait::host::{OwnerId, PiEvent};
 
 /// Stands for this kernel in the types of the layers: `layercake_wait::WaitQueue<Host>`.
 #[derive(Debug, Clone, Copy)]
@@ -178,7 +178,11 @@ unsafe impl layercake_wait::Host for Host {
 
     #[inline(always)]
     fn owner_id() -> OwnerId {
-        OwnerId::new(core::ptr::from_ref(thread::current()).addr())
+        OwnerId::new(core::ptr::from_ref(thread::current()).expose_provenance())
+    }
+
+    fn inherit(event: PiEvent<'_>) {
+        inherit::hear(event);
     }
 
     /// No longer than until another thread is to run here.

@@ -26,6 +26,7 @@
 //! locks) for each thread of the chain, with interrupts masked.
 
 use crate::thread::{Priority, Thread};
+use crate::wait::host::{LockWord, OwnerId, PiEvent};
 use crate::{Atomic, IrqSpinLock, run_queue};
 use core::cell::Cell;
 
@@ -67,14 +68,40 @@ static LISTS: IrqSpinLock<Orphans> =
 /// `holder` may have let go of it meanwhile: then it is [`releases`]d and [`takes`] by others that
 /// put that right.
 pub fn waits(lock: usize, holder: Task) {
+    wait_for_one_of(lock, || Some(holder));
+}
+
+/// [`waits`] for whom `holder` names, once nothing can change here any more; perhaps nobody.
+fn wait_for_one_of(lock: usize, holder: impl FnOnce() -> Option<Task>) {
     with(|orphans| {
         let me = crate::thread::current();
         leave(orphans, me);
         me.heir.lock.set(lock);
-        join(&holder.heir.donors, me, Some(holder));
-        adopt(orphans, lock, holder);
-        settle(holder);
+        match holder() {
+            Some(holder) => {
+                join(&holder.heir.donors, me, Some(holder));
+                adopt(orphans, lock, holder);
+                settle(holder);
+            }
+            None => join(&orphans.0, me, None),
+        }
     });
+}
+
+/// What happens to a `layercake_wait::Mutex` that others want. From threads.
+pub(crate) fn hear(event: PiEvent<'_>) {
+    let lock = |word: &LockWord| core::ptr::from_ref(word).addr();
+    match event {
+        PiEvent::Waits(word) => wait_for_one_of(lock(word), || word.owner().map(task_of)),
+        PiEvent::Takes(word) => takes(lock(word)),
+        PiEvent::GivesUp(_) => gives_up(),
+        PiEvent::Releases(word) => releases(lock(word)),
+    }
+}
+
+fn task_of(owner: OwnerId) -> Task {
+    // SAFETY: THREAD-STABLE: `Host::owner_id` made it of the address of a thread.
+    unsafe { &*core::ptr::with_exposed_provenance::<Thread>(owner.get()) }
 }
 
 /// The calling thread holds `lock`, for which it waited or others do. From threads.
