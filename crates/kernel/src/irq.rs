@@ -12,6 +12,8 @@ use layercake_arch_arm64::exception::IrqFrame;
 pub(crate) const SGI_RESCHEDULE: u32 = 0;
 /// The software interrupt that stops a core for good.
 pub(crate) const SGI_STOP: u32 = 1;
+/// The software interrupt that asks a core to look in a while whether others have less to do.
+pub(crate) const SGI_BALANCE: u32 = 3;
 /// Software interrupts from here to 15 are free for [`register`].
 pub const SGI_FREE: u32 = 8;
 
@@ -87,7 +89,10 @@ pub(crate) fn init_core() {
     HANDLERS[SGI_RESCHEDULE as usize].store(on_reschedule as Handler as *mut (), Ordering::Relaxed);
     HANDLERS[counter::PPI as usize].store(on_timer as Handler as *mut (), Ordering::Relaxed);
     platform.enable(IrqId(SGI_RESCHEDULE));
+    let on_balance: Handler = run_queue::on_balance_sgi;
+    HANDLERS[SGI_BALANCE as usize].store(on_balance as *mut (), Ordering::Relaxed);
     platform.enable(IrqId(SGI_STOP));
+    platform.enable(IrqId(SGI_BALANCE));
     time::init_core();
 }
 

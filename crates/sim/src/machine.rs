@@ -24,6 +24,10 @@ pub struct Machine {
     drawn: u64,
     timeline: Option<Timeline>,
     ideal: Ideal,
+    /// When each core looks whether others have less to do; `None` while nobody waits there.
+    balance_at: Vec<Option<u64>>,
+    /// Whether cores that are all busy balance.
+    pub balances: bool,
 }
 
 /// The speeds of the ideal, as long as they hold.
@@ -64,6 +68,8 @@ impl Machine {
             drawn: 1,
             timeline: None,
             ideal: Ideal::default(),
+            balance_at: vec![None; cores],
+            balances: true,
         }
     }
 
@@ -134,6 +140,7 @@ impl Machine {
             let next = self.next_time(end);
             self.pass(next - self.now);
             for core in 0..self.queues.len() {
+                self.balance(core);
                 self.look_at(core);
             }
         }
@@ -163,6 +170,38 @@ impl Machine {
             if self.queues[core].should_preempt(self.now) {
                 self.put_back(core, PutPrev::Preempted);
                 self.fill(core);
+            }
+            if self.runs_real_time(core) {
+                self.arm_balance(core);
+            }
+        }
+    }
+
+    fn runs_real_time(&self, core: usize) -> bool {
+        let running = self.queues[core].current().map(|e| e.priority());
+        matches!(running, Some(Priority::RealTime(_)))
+    }
+
+    /// Sees to it that `core` will look whether others have less to do, if threads wait there.
+    fn arm_balance(&mut self, core: usize) {
+        if self.balances && self.balance_at[core].is_none() {
+            self.balance_at[core] = self.queues[core].balance_in().map(|ns| self.now + ns);
+        }
+    }
+
+    /// What the timer that [`arm_balance`](Self::arm_balance) has set does.
+    fn balance(&mut self, core: usize) {
+        if self.balance_at[core].is_none_or(|at| at > self.now) {
+            return;
+        }
+        let loads: Vec<_> = self.queues.iter().map(RunQueue::load).collect();
+        let online = self.online();
+        let balance = self.queues[core].balance(core, online, &loads[..], self.now);
+        self.balance_at[core] = balance.again_in.map(|ns| self.now + ns);
+        if let Some((e, to)) = balance.moved {
+            self.migrate(e, to);
+            if self.queues[to].should_preempt(self.now) {
+                self.put_back(to, PutPrev::Preempted);
             }
         }
     }
@@ -229,6 +268,9 @@ impl Machine {
                 next = next.min(event.max(self.now + 1) + late);
             }
         }
+        for at in self.balance_at.iter().flatten() {
+            next = next.min((*at).max(self.now + 1));
+        }
         for t in &self.threads {
             match t.state {
                 State::Running => next = next.min(self.now.saturating_add(t.left.max(1))),
@@ -268,11 +310,8 @@ impl Machine {
     }
 
     fn find_ideal(&mut self) {
-        let runs_real_time = |q: &&RunQueue| {
-            let running = q.current().map(|e| e.priority());
-            matches!(running, Some(Priority::RealTime(_)))
-        };
-        let cores = self.queues.len() - self.queues.iter().filter(runs_real_time).count();
+        let all = 0..self.queues.len();
+        let cores = all.filter(|&core| !self.runs_real_time(core)).count();
         let ideal = &mut self.ideal;
         if ideal.valid && ideal.cores == cores {
             return;
@@ -291,6 +330,7 @@ impl Machine {
         };
         if self.threads[i].left > 0 {
             if self.queues[core].tick(self.now) {
+                self.arm_balance(core);
                 self.put_back(core, PutPrev::Preempted);
             }
             return;

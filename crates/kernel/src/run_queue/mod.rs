@@ -21,6 +21,7 @@
 //! interrupts are masked on this core outside of a handler, neither place would be passed when they
 //! are unmasked; so the core sends the software interrupt to itself, and it waits until then.
 
+mod balance;
 mod idle;
 mod look;
 mod place;
@@ -28,6 +29,7 @@ mod sleep_check;
 mod switch;
 mod wake;
 
+pub(crate) use balance::{on_balance_sgi, on_look};
 pub(crate) use idle::idle_loop;
 pub(crate) use look::look_at;
 pub(crate) use sleep_check::may_sleep;
