@@ -146,6 +146,56 @@ impl Machine {
         }
     }
 
+    /// Changes a thread's priority, whatever it does, as a kernel does it.
+    pub fn set_priority(&mut self, i: usize, priority: Priority) {
+        let (e, core) = (self.threads[i].handle(), self.threads[i].core);
+        let waited = self.queues[core].dequeue(&e, self.now).is_some();
+        assert!(self.queues[core].set_priority(&e, priority, self.now));
+        self.ideal.valid = false;
+        if waited {
+            self.place_again(i);
+        }
+        self.look_again(core);
+    }
+
+    /// Changes the cores that a thread may run on, some of which the machine has, as a kernel does it.
+    pub fn set_affinity(&mut self, i: usize, cores: CpuSet) {
+        let (e, core) = (self.threads[i].handle(), self.threads[i].core);
+        e.set_affinity(cores);
+        if cores.contains(core) {
+            return;
+        }
+        if self.queues[core].dequeue(&e, self.now).is_some() {
+            self.place_again(i);
+        } else if self.running(core) == Some(i) {
+            self.queues[core].block_current(self.now);
+            self.threads[i].waits_since = self.now;
+            self.place_again(i);
+            self.fill(core);
+        }
+    }
+
+    /// Puts a thread that was taken off a queue on the best one.
+    fn place_again(&mut self, i: usize) {
+        let t = &self.threads[i];
+        let (allowed, priority) = (t.entity.affinity().and(self.online()), t.entity.priority());
+        let core = place_on_wake(allowed, t.core, priority, &Facts(&self.queues));
+        let core = core.expect("an allowed core");
+        self.migrate(self.threads[i].handle(), core);
+        self.look_again(core);
+    }
+
+    /// What a core does that was told that something has changed.
+    fn look_again(&mut self, core: usize) {
+        if self.queues[core].should_preempt(self.now) {
+            self.put_back(core, PutPrev::Preempted);
+        }
+        self.fill(core);
+        if self.runs_real_time(core) {
+            self.arm_balance(core);
+        }
+    }
+
     fn wake_sleepers(&mut self) {
         for i in 0..self.threads.len() {
             let State::Asleep { until } = self.threads[i].state else {
