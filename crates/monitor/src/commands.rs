@@ -16,6 +16,7 @@ mod power;
 mod sleep;
 mod stall;
 mod threads;
+mod timers;
 mod uptime;
 mod workqueues;
 
@@ -29,6 +30,7 @@ pub const TABLE: &[Command<Run>] = &[
     help::COMMAND,
     threads::COMMAND,
     cores::COMMAND,
+    timers::COMMAND,
     locks::COMMAND,
     workqueues::COMMAND,
     uptime::COMMAND,
