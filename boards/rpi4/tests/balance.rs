@@ -1,6 +1,8 @@
 //! Cores that are all busy share: equal threads get equal time however many cores there are, nobody
-//! stays behind a real-time thread, and who is alone on a core has no timer for it.
+//! stays behind a real-time thread, and who is alone on a core has no timer for it. With the order of locks
+//! noted down: a look takes several, one after the other.
 //@ timeout: 120
+//@ features: order,stats
 #![cfg_attr(target_os = "none", no_std)]
 #![no_main]
 #![cfg(target_os = "none")]
