@@ -13,6 +13,8 @@ use support::*;
 kernel_tests!(
     time_never_goes_back,
     no_sleep_ends_early,
+    slack_only_makes_later,
+    what_fires_is_counted,
     deadlines_come_in_order,
     far_deadlines_do_not_come,
 );
@@ -44,6 +46,28 @@ fn no_sleep_ends_early(cx: &mut TaskCx) {
     });
     let latest = Duration::from_nanos(LATEST.load(Ordering::Relaxed));
     kprintln!("  the latest was {latest:?} late");
+}
+
+fn slack_only_makes_later(cx: &mut TaskCx) {
+    for ms in [0, 1, 7, 20] {
+        let span = Duration::from_millis(ms);
+        let start = time::now();
+        time::sleep_within(cx, span, Duration::from_millis(5));
+        assert!(time::now().saturating_duration_since(start) >= span);
+    }
+}
+
+fn what_fires_is_counted(cx: &mut TaskCx) {
+    run_on(cx, 1, Priority::fifo(10), |cx| {
+        let before = time::timers(1);
+        for _ in 0..20 {
+            time::sleep(cx, Duration::from_millis(1));
+        }
+        let after = time::timers(1);
+        assert!(after.fired() >= before.fired() + 20, "{after:?}");
+        assert!(after.latest() > Some(Duration::from_nanos(1)), "{after:?}");
+        assert_eq!(time::bucket_end(9), Duration::from_nanos(1024));
+    });
 }
 
 /// On one core, so that nobody overtakes.

@@ -5,6 +5,7 @@
 
 use crate::IrqSpinLock;
 use crate::config;
+use crate::run_queue;
 use crate::thread::Thread;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -12,7 +13,7 @@ use layercake_arch_arm64::core_block::{self, CoreBlock};
 use layercake_arch_arm64::layout;
 use layercake_sched::RunQueue;
 use layercake_sync::check::Held;
-use layercake_timer::TimerQueue;
+use layercake_timer::{Timer, TimerQueue};
 
 /// How many cores there can be.
 pub const MAX: usize = layout::CORES;
@@ -43,6 +44,9 @@ pub(crate) struct Core {
     pub waiting: AtomicUsize,
     /// The deadlines that this core's timer serves.
     pub timers: IrqSpinLock<TimerQueue>,
+    /// When it looks whether other cores have less to do; armed only while threads wait. Under the
+    /// lock of `timers`.
+    pub balance: Timer,
     /// The spinlocks that it holds, for the run-time check.
     pub held: Held,
     /// What this core has counted since it started.
@@ -101,6 +105,7 @@ impl Core {
             run_queue: IrqSpinLock::new(RunQueue::new(SLICE_NS)).named("run queue"),
             waiting: AtomicUsize::new(0),
             timers: IrqSpinLock::new(TimerQueue::new()).named("timers"),
+            balance: Timer::new(run_queue::on_look),
             held: Held::new(),
             counts: Counts::new(),
             stopped: crate::stop::Report::new(),

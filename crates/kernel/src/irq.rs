@@ -14,6 +14,8 @@ pub(crate) const SGI_RESCHEDULE: u32 = 0;
 pub(crate) const SGI_STOP: u32 = 1;
 /// The software interrupt that asks a core to let go of a thread that may not run there.
 pub(crate) const SGI_MOVE: u32 = 2;
+/// The software interrupt that asks a core to look in a while whether others have less to do.
+pub(crate) const SGI_BALANCE: u32 = 3;
 /// Software interrupts from here to 15 are free for [`register`].
 pub const SGI_FREE: u32 = 8;
 
@@ -91,8 +93,11 @@ pub(crate) fn init_core() {
     let on_move: Handler = run_queue::on_move_sgi;
     HANDLERS[SGI_MOVE as usize].store(on_move as *mut (), Ordering::Relaxed);
     platform.enable(IrqId(SGI_RESCHEDULE));
+    let on_balance: Handler = run_queue::on_balance_sgi;
+    HANDLERS[SGI_BALANCE as usize].store(on_balance as *mut (), Ordering::Relaxed);
     platform.enable(IrqId(SGI_STOP));
     platform.enable(IrqId(SGI_MOVE));
+    platform.enable(IrqId(SGI_BALANCE));
     time::init_core();
 }
 

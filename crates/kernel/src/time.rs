@@ -3,6 +3,10 @@
 //! Each core has a queue of deadlines and a timer that is set to the earliest of them or to the
 //! end of the running thread's turn, whichever comes first. There is no tick.
 
+mod lateness;
+
+pub use lateness::{BUCKETS, Timers, bucket_end, timers};
+
 use crate::cpu::{self, Core, Counts};
 use crate::platform::{self, IrqId};
 use crate::sync::{Atomic, TaskCx};
@@ -59,6 +63,15 @@ fn to_ns(ticks: u64) -> u64 {
 /// Blocks the calling thread for `duration` at the least.
 pub fn sleep(cx: &mut TaskCx, duration: Duration) {
     layercake_wait::sleep::<Host>(cx, duration);
+}
+
+/// Blocks the calling thread for `duration` at the least, and for up to `slack` longer, so that
+/// others that are as patient end with it, by the same interrupt. With no slack it is [`sleep`].
+pub fn sleep_within(cx: &mut TaskCx, duration: Duration, slack: Duration) {
+    let ns = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+    let deadline = now_ns().saturating_add(ns(duration));
+    let deadline = layercake_timer::coalesced(deadline, ns(slack));
+    sleep_until(cx, Instant::from_nanos(deadline));
 }
 
 /// Blocks the calling thread until `deadline` has come; not at all if it has passed.
@@ -135,20 +148,24 @@ pub(crate) fn on_interrupt(core: &'static Core) {
     loop {
         // SAFETY: CX-ATOMIC: an interrupt handler does not sleep.
         let mut timers = core.timers.lock(unsafe { Atomic::assume() });
-        let Some(timer) = timers.pop_expired(now) else {
-            let next = timers.next_deadline();
-            drop(timers);
-            if let Some(next) = next {
-                if next <= now_ns() {
-                    now = now_ns();
-                    continue;
-                }
-                at_least_by(core, next);
-            }
-            break;
-        };
+        let expired = timers.pop_expired(now);
+        // What is armed from here on sets the timer itself.
+        let next = timers.next_deadline();
+        // Here, as the owner may arm it again as soon as the lock is open.
+        let late = expired.as_ref().map_or(0, |timer| now - timer.deadline());
         drop(timers);
-        timer.fire();
+        if let Some(timer) = expired {
+            lateness::note(core.id(), late);
+            timer.fire();
+        }
+        match next {
+            None => break,
+            Some(next) if next > now_ns() => {
+                at_least_by(core, next);
+                break;
+            }
+            Some(_) => now = now_ns(),
+        }
     }
     match run_queue::on_timer(core, now) {
         Some(event) => at_least_by(core, event),

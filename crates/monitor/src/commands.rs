@@ -23,6 +23,7 @@ mod sleep;
 mod stall;
 mod target;
 mod threads;
+mod timers;
 mod top;
 mod uptime;
 mod workqueues;
@@ -42,6 +43,7 @@ pub const TABLE: &[Command<Run>] = &[
     nice::COMMAND,
     affinity::COMMAND,
     busy::COMMAND,
+    timers::COMMAND,
     locks::COMMAND,
     queues::COMMAND,
     workqueues::COMMAND,

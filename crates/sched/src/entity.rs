@@ -22,6 +22,8 @@ pub struct Entity {
     pub(crate) fifo: Cell<u8>,
     /// Whether running uses up [`quantum`](Self::quantum): round-robin and idle class.
     pub(crate) takes_turns: Cell<bool>,
+    /// Which one it was of those that came to the fair class of its queue from elsewhere.
+    pub(crate) came: Cell<u32>,
     /// Of a fair entity; else that of nice 0.
     pub(crate) weight: Cell<u32>,
     pub(crate) priority: Cell<Priority>,
@@ -47,6 +49,7 @@ impl Entity {
             level: Cell::new(priority.level()),
             fifo: Cell::new(fifo),
             takes_turns: Cell::new(takes_turns),
+            came: Cell::new(0),
             weight: Cell::new(weight),
             priority: Cell::new(priority),
             affinity: Cell::new(affinity),

@@ -52,6 +52,10 @@ pub(crate) struct Fair {
     weight: u64,
     /// How many members hang in the tree.
     queued: usize,
+    /// How many came from elsewhere, ever.
+    comings: u32,
+    /// How often in a row [`crate::balance`] had to wait for the thread that should move.
+    pub(crate) tries: u8,
 }
 
 impl Fair {
@@ -61,7 +65,14 @@ impl Fair {
             rest: 0,
             weight: 0,
             queued: 0,
+            comings: 0,
+            tries: 0,
         }
+    }
+
+    /// How many have come from elsewhere since `e`, a member, did.
+    pub(crate) fn comings_since(&self, e: &Entity) -> u32 {
+        self.comings.wrapping_sub(e.came.get())
     }
 
     /// How many wait for their turn; the running one is not counted.
@@ -111,6 +122,10 @@ impl Fair {
             Join::Moved => unfinished.clamp(0, request),
             _ => request,
         }));
+        if how != Join::BackHome {
+            e.came.set(self.comings);
+            self.comings = self.comings.wrapping_add(1);
+        }
         self.weight += u64::from(weight);
         self.rest += i64::from(weight) * ahead;
         self.settle();

@@ -2,6 +2,7 @@
 #![no_std]
 #![deny(missing_docs, unsafe_code)]
 
+mod balance;
 mod cpuset;
 mod entity;
 mod fair;
@@ -16,6 +17,7 @@ mod runqueue;
 mod tree;
 mod vtime;
 
+pub use balance::{BALANCE_SLICES, Balance};
 pub use cpuset::{CpuSet, Cpus};
 pub use entity::Entity;
 pub use links::EntityRef;

@@ -336,6 +336,11 @@ impl Queues {
         let mut all = self.fair.iter().take(limit);
         all.find(|e| wanted(e)).map(EntityRef)
     }
+
+    /// The first `limit` fair entities, by deadline.
+    pub(crate) fn fair_ones(&self, limit: usize) -> impl Iterator<Item = EntityRef> {
+        self.fair.iter().take(limit).map(EntityRef)
+    }
 }
 
 impl Drop for Queues {

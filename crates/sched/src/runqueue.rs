@@ -78,9 +78,9 @@ pub struct RunQueue {
     /// runs: so neither a preemption nor a pick touches the ring. In the fair class it is taken out
     /// of its tree, whose order its running would upset.
     listed: usize,
-    slice: u64,
-    fair: Fair,
-    queues: Queues,
+    pub(crate) slice: u64,
+    pub(crate) fair: Fair,
+    pub(crate) queues: Queues,
 }
 
 impl RunQueue {
@@ -236,16 +236,34 @@ impl RunQueue {
 
     /// [`put_prev`](Self::put_prev) as [`PutPrev::Preempted`] and [`pick_next`](Self::pick_next), in
     /// fewer steps.
+    ///
+    /// If that leaves fair threads waiting for a real-time one, `balance_in` is told when to call
+    /// [`balance`](Self::balance), in ns from now: no turn will end that would be a reason to.
     #[inline(always)]
-    pub fn preempt_current(&mut self, now: u64) -> Option<EntityRef> {
+    pub fn preempt_current(&mut self, now: u64, balance_in: impl FnOnce(u64)) -> Option<EntityRef> {
         let level = self.current.as_ref().map_or(FAIR, |e| e.fifo.get());
         if level >= FAIR {
-            return self.pick_next(now);
+            // In this form the compiler goes straight to one or the other.
+            return match self.current {
+                Some(_) => self.preempt_other(now, balance_in),
+                None => self.pick_next(now),
+            };
         }
         self.charge(now);
         // It is still on its ring, so there is somebody.
         let next = self.queues.first_of_ring(self.rt.top())?;
         self.start(next.clone(), now);
+        Some(next)
+    }
+
+    #[inline(never)]
+    fn preempt_other(&mut self, now: u64, balance_in: impl FnOnce(u64)) -> Option<EntityRef> {
+        let next = self.pick_next(now)?;
+        if next.level.get() < FAIR
+            && let Some(ns) = self.balance_in()
+        {
+            balance_in(ns);
+        }
         Some(next)
     }
 

@@ -34,6 +34,7 @@ enum Op {
     Priority(usize, usize, Priority),
     Pull(usize, u64),
     Evict(usize, usize),
+    Balance(usize, u64),
     Affinity(usize, u64),
 }
 
@@ -68,7 +69,8 @@ fn op() -> impl Strategy<Value = Op> {
         3 => q.clone().prop_map(Op::Tick),
         2 => (q.clone(), e.clone(), priority()).prop_map(|(q, e, p)| Op::Priority(q, e, p)),
         1 => (q.clone(), 0u64..4).prop_map(|(q, c)| Op::Pull(q, c)),
-        1 => (q, 0usize..3).prop_map(|(q, c)| Op::Evict(q, c)),
+        1 => (q.clone(), 0usize..3).prop_map(|(q, c)| Op::Evict(q, c)),
+        2 => (q, 0u64..4).prop_map(|(q, c)| Op::Balance(q, c)),
         1 => (e, 0u64..4).prop_map(|(e, c)| Op::Affinity(e, c)),
     ]
 }
@@ -272,9 +274,15 @@ proptest! {
                     if let Some(e) = pair.current(q).filter(|_| !keeps) {
                         used[e] = 0;
                     }
-                    let next = pair.queues[q].preempt_current(now).map(|e| pair.index(&e));
+                    let was_fair = pair.current(q).is_some_and(|e| pair.urgency(e) == 1);
+                    let mut told = None;
+                    let next = pair.queues[q].preempt_current(now, |ns| told = Some(ns));
+                    let next = next.map(|e| pair.index(&e));
                     pair.check_put(q, keeps);
                     pair.check_pick(q, next);
+                    if was_fair && next.is_some_and(|e| pair.urgency(e) > 1) {
+                        prop_assert!(told.is_some() && told == pair.queues[q].balance_in());
+                    }
                 }
                 Op::Tick(q) => {
                     let due = pair.queues[q].tick(now);
@@ -319,6 +327,23 @@ proptest! {
                     prop_assert_eq!(evicted.is_some(), pair.order[q].iter().any(may));
                     if let Some(e) = evicted.map(|e| pair.index(&e)) {
                         prop_assert!(may(&e) && pair.places[e] == Place::Waiting(q));
+                        pair.places[e] = Place::Off;
+                        pair.order[q].retain(|&x| x != e);
+                    }
+                }
+                Op::Balance(q, online) => {
+                    let online = CpuSet::from_bits(online);
+                    let loads: Vec<_> = pair.queues.iter().map(RunQueue::load).collect();
+                    let balance = pair.queues[q].balance(q, online, &loads[..], now);
+                    prop_assert_eq!(
+                        balance.again_in.is_some(),
+                        pair.queues[q].balance_in().is_some()
+                    );
+                    if let Some((e, to)) = balance.moved {
+                        let e = pair.index(&e);
+                        prop_assert!(to != q && online.contains(to));
+                        prop_assert!(pair.entities[e].affinity().contains(to));
+                        prop_assert!(pair.places[e] == Place::Waiting(q) && pair.urgency(e) == 1);
                         pair.places[e] = Place::Off;
                         pair.order[q].retain(|&x| x != e);
                     }

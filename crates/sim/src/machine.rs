@@ -24,6 +24,10 @@ pub struct Machine {
     drawn: u64,
     timeline: Option<Timeline>,
     ideal: Ideal,
+    /// When each core looks whether others have less to do; `None` while nobody waits there.
+    balance_at: Vec<Option<u64>>,
+    /// Whether cores that are all busy balance.
+    pub balances: bool,
 }
 
 /// The speeds of the ideal, as long as they hold.
@@ -64,6 +68,8 @@ impl Machine {
             drawn: 1,
             timeline: None,
             ideal: Ideal::default(),
+            balance_at: vec![None; cores],
+            balances: true,
         }
     }
 
@@ -134,6 +140,7 @@ impl Machine {
             let next = self.next_time(end);
             self.pass(next - self.now);
             for core in 0..self.queues.len() {
+                self.balance(core);
                 self.look_at(core);
             }
         }
@@ -150,39 +157,36 @@ impl Machine {
         assert!(self.queues[core].set_priority(&e, priority, self.now));
         self.ideal.valid = false;
         if waited {
-            self.migrate(i);
+            self.place_again(i);
         }
         self.look_again(core);
     }
 
-    /// Changes the cores that a thread may run on, some of which are up, as a kernel does it. O(log n).
+    /// Changes the cores that a thread may run on, some of which the machine has, as a kernel does it.
+    /// O(log n).
     pub fn set_affinity(&mut self, i: usize, cores: CpuSet) {
         let (e, core) = (self.threads[i].handle(), self.threads[i].core);
         e.set_affinity(cores);
-        self.ideal.valid = false;
         if cores.contains(core) {
             return;
         }
         if self.queues[core].dequeue(&e, self.now).is_some() {
-            self.migrate(i);
+            self.place_again(i);
         } else if self.running(core) == Some(i) {
             self.queues[core].block_current(self.now);
-            self.migrate(i);
+            self.threads[i].waits_since = self.now;
+            self.place_again(i);
             self.fill(core);
         }
     }
 
     /// Puts a thread that was taken off a queue on the best one.
-    fn migrate(&mut self, i: usize) {
+    fn place_again(&mut self, i: usize) {
         let t = &self.threads[i];
         let (allowed, priority) = (t.entity.affinity().and(self.online()), t.entity.priority());
         let core = place_on_wake(allowed, t.core, priority, &Facts(&self.queues));
         let core = core.expect("an allowed core");
-        let handle = t.handle();
-        self.queues[core].enqueue(handle, self.now, Enqueue::Migrate);
-        let since = t.waits_for(self.now);
-        self.runnable(i, core);
-        self.threads[i].waits_since = self.now - since;
+        self.migrate(self.threads[i].handle(), core);
         self.look_again(core);
     }
 
@@ -192,6 +196,9 @@ impl Machine {
             self.put_back(core, PutPrev::Preempted);
         }
         self.fill(core);
+        if self.runs_real_time(core) {
+            self.arm_balance(core);
+        }
     }
 
     fn wake_sleepers(&mut self) {
@@ -218,6 +225,38 @@ impl Machine {
             if self.queues[core].should_preempt(self.now) {
                 self.put_back(core, PutPrev::Preempted);
                 self.fill(core);
+            }
+            if self.runs_real_time(core) {
+                self.arm_balance(core);
+            }
+        }
+    }
+
+    fn runs_real_time(&self, core: usize) -> bool {
+        let running = self.queues[core].current().map(|e| e.priority());
+        matches!(running, Some(Priority::RealTime(_)))
+    }
+
+    /// Sees to it that `core` will look whether others have less to do, if threads wait there.
+    fn arm_balance(&mut self, core: usize) {
+        if self.balances && self.balance_at[core].is_none() {
+            self.balance_at[core] = self.queues[core].balance_in().map(|ns| self.now + ns);
+        }
+    }
+
+    /// What the timer that [`arm_balance`](Self::arm_balance) has set does.
+    fn balance(&mut self, core: usize) {
+        if self.balance_at[core].is_none_or(|at| at > self.now) {
+            return;
+        }
+        let loads: Vec<_> = self.queues.iter().map(RunQueue::load).collect();
+        let online = self.online();
+        let balance = self.queues[core].balance(core, online, &loads[..], self.now);
+        self.balance_at[core] = balance.again_in.map(|ns| self.now + ns);
+        if let Some((e, to)) = balance.moved {
+            self.migrate(e, to);
+            if self.queues[to].should_preempt(self.now) {
+                self.put_back(to, PutPrev::Preempted);
             }
         }
     }
@@ -262,7 +301,7 @@ impl Machine {
         let mut candidates = self.online();
         while let Some(from) = pull_from(candidates, core, &Facts(&self.queues)) {
             if let Some(e) = self.queues[from].pull(CpuSet::one(core), self.now) {
-                self.put_on(e, core);
+                self.migrate(e, core);
                 return;
             }
             candidates = candidates.without(from);
@@ -270,7 +309,7 @@ impl Machine {
     }
 
     /// Puts a thread that was taken off its queue on that of `core`.
-    fn put_on(&mut self, e: EntityRef, core: usize) {
+    fn migrate(&mut self, e: EntityRef, core: usize) {
         let i = self.index_of(&e);
         self.queues[core].enqueue(e, self.now, Enqueue::Migrate);
         self.runnable(i, core);
@@ -283,6 +322,9 @@ impl Machine {
                 let late = self.random(self.lateness + 1);
                 next = next.min(event.max(self.now + 1) + late);
             }
+        }
+        for at in self.balance_at.iter().flatten() {
+            next = next.min((*at).max(self.now + 1));
         }
         for t in &self.threads {
             match t.state {
@@ -323,11 +365,8 @@ impl Machine {
     }
 
     fn find_ideal(&mut self) {
-        let runs_real_time = |q: &&RunQueue| {
-            let running = q.current().map(|e| e.priority());
-            matches!(running, Some(Priority::RealTime(_)))
-        };
-        let cores = self.queues.len() - self.queues.iter().filter(runs_real_time).count();
+        let all = 0..self.queues.len();
+        let cores = all.filter(|&core| !self.runs_real_time(core)).count();
         let ideal = &mut self.ideal;
         if ideal.valid && ideal.cores == cores {
             return;
@@ -346,6 +385,7 @@ impl Machine {
         };
         if self.threads[i].left > 0 {
             if self.queues[core].tick(self.now) {
+                self.arm_balance(core);
                 self.put_back(core, PutPrev::Preempted);
             }
             return;

@@ -3,7 +3,9 @@
 #![deny(missing_docs)]
 
 mod queue;
+mod slack;
 mod timer;
 
 pub use queue::TimerQueue;
+pub use slack::coalesced;
 pub use timer::{Timer, TimerRef};

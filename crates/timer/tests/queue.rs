@@ -89,3 +89,40 @@ fn ten_thousand_come_back_in_order() {
     }
     assert!(count == n && queue.is_empty());
 }
+
+/// Whatever the order in which they are armed, and however near the end of time: what has passed is
+/// due, earliest first, and nothing wraps around to come too early.
+#[test]
+fn deadlines_do_not_wrap_around() {
+    let deadlines = [
+        u64::MAX - 1,
+        0,
+        1 << 63,
+        (1 << 63) - 1,
+        u64::MAX,
+        5,
+        (1 << 63) + 1,
+        u64::MAX - 2,
+        1,
+        u64::MAX,
+    ];
+    for turn in 0..deadlines.len() {
+        let mut queue = TimerQueue::new();
+        for n in 0..deadlines.len() {
+            let deadline = deadlines[(n + turn) % deadlines.len()];
+            queue.arm(handle(leaked(|_| ())), deadline);
+        }
+        let mut sorted = deadlines;
+        sorted.sort_unstable();
+        for deadline in sorted {
+            assert_eq!(queue.next_deadline(), Some(deadline));
+            if let Some(before) = deadline.checked_sub(1) {
+                assert!(queue.pop_expired(before).is_none(), "{deadline} came early");
+            }
+            // Also long after it.
+            let now = deadline.saturating_add(1 << 40);
+            assert_eq!(queue.pop_expired(now).unwrap().deadline(), deadline);
+        }
+        assert!(queue.is_empty());
+    }
+}

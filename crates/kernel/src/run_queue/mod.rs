@@ -28,6 +28,7 @@
 //! interrupts are masked on this core outside of a handler, neither place would be passed when they
 //! are unmasked; so the core sends the software interrupt to itself, and it waits until then.
 
+mod balance;
 mod change;
 mod idle;
 mod look;
@@ -36,6 +37,7 @@ mod sleep_check;
 mod switch;
 mod wake;
 
+pub(crate) use balance::{on_balance_sgi, on_look};
 pub(crate) use change::{on_move_sgi, set_affinity, set_priority};
 pub(crate) use idle::idle_loop;
 pub(crate) use look::{backtrace_of, look_at};

@@ -1,9 +1,10 @@
 //! Which core a thread goes to: the quick answers, and what the policy is told for the others.
 
+use super::balance::ask_to_look;
 use crate::cpu;
 use crate::thread::Thread;
 use core::sync::atomic::Ordering;
-use layercake_sched::{CoreLoad, CpuSet, Enqueue, Loads, least_loaded, place_on_wake};
+use layercake_sched::{CoreLoad, CpuSet, Enqueue, Loads, Priority, least_loaded, place_on_wake};
 
 /// The cores' loads as the policy wants them, from what can be read without their locks.
 struct Published;
@@ -64,5 +65,12 @@ fn place_among_busy(thread: &'static Thread, home: usize, how: Enqueue) -> usize
         Enqueue::New => least_loaded(up, home, &Published),
         _ => place_on_wake(up, home, thread.priority(), &Published),
     };
-    placed.unwrap_or(home)
+    let target = placed.unwrap_or(home);
+    if let (Priority::Fair(_), Some(Priority::RealTime(_))) =
+        (thread.priority(), Published.load(target).running)
+    {
+        // Nothing says when that one makes way.
+        ask_to_look(target);
+    }
+    target
 }

@@ -1,5 +1,6 @@
 //! Giving the core to another thread: the one place that switches, and the reasons for it.
 
+use super::balance::look_in;
 use super::sleep_check::check_may_sleep;
 use super::wake::migrate;
 use super::{Locked, NOTIFIED, PARKED, RUNNING, thread_of};
@@ -64,7 +65,7 @@ fn switch_from(core: &'static Core, prev: &'static Thread, mut locked: Locked, w
             None => return,
             next => next,
         },
-        Why::Preempted => queue.preempt_current(now),
+        Why::Preempted => queue.preempt_current(now, |ns| look_in(core, ns)),
         Why::Park | Why::Exit | Why::Move => queue.block_and_pick(now),
     };
     let next = picked.as_ref().map_or(&core.idle, thread_of);

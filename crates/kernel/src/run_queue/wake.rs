@@ -1,5 +1,6 @@
 //! Making threads runnable, and telling their cores.
 
+use super::balance::look_in;
 use super::place::place;
 use super::switch::make_way_locked;
 use super::{Clock, Locked, NOTIFIED, PARKED, RUNNING, entity, set_need_resched};
@@ -168,8 +169,12 @@ pub(crate) fn on_timer(core: &'static Core, now: u64) -> Option<u64> {
     let queue = locked.queue();
     let preempts = queue.tick(now);
     let event = queue.next_event();
+    let look = if preempts { queue.balance_in() } else { None };
     drop(locked);
     if preempts {
+        if let Some(ns) = look {
+            look_in(core, ns);
+        }
         // Nothing to be timed until then: the turn is over, but the thread may hold a lock, and
         // an event that has passed would interrupt it again and again.
         set_need_resched();
