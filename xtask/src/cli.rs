@@ -196,6 +196,14 @@ pub struct BenchArgs {
     #[arg(long, value_name = "PATTERN")]
     pub id: Option<String>,
 
+    /// Show the instructions that the figure of this id is made of; `all` is those of the book
+    #[arg(long, value_name = "ID", conflicts_with_all = ["id", "json", "plot", "check", "update_budgets"])]
+    pub account: Option<String>,
+
+    /// With --account: each instruction, disassembled
+    #[arg(long, requires = "account", conflicts_with = "docs")]
+    pub full: bool,
+
     /// Write the figures to a file
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -204,7 +212,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "DIR")]
     pub plot: Option<PathBuf>,
 
-    /// Write the figures into docs/benchmarks.md
+    /// Write the figures, and the accounts, into docs/benchmarks.md
     #[arg(long, conflicts_with = "id")]
     pub docs: bool,
 

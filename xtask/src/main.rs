@@ -93,6 +93,8 @@ fn run(command: Command) -> Result<()> {
         Command::Bench(args) => {
             let options = bench::Options {
                 id: args.id,
+                account: args.account,
+                full: args.full,
                 json: args.json,
                 plot: args.plot,
                 docs: args.docs,

@@ -87,6 +87,7 @@ mod tests {
                 min: 0.0,
                 max: 1.0,
                 iterations: 9,
+                each: 1,
             }],
             missing: vec![("c".into(), "a \"reason\"".into())],
             ..Report::default()

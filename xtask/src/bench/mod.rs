@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: runs the benchmark image with one instruction a nanosecond, and shows what
 //! it measured beside what other kernels need.
 
+pub mod account;
 pub mod budgets;
 pub mod image;
 mod json;
@@ -13,7 +14,11 @@ mod table;
 
 use std::path::PathBuf;
 
-use crate::{config::Config, error::Result, qemu, setup, workspace};
+use crate::{
+    config::Config,
+    error::{Result, fail},
+    qemu, setup, workspace,
+};
 use budgets::Budgets;
 use image::Measured;
 use peers::Peers;
@@ -21,6 +26,10 @@ use peers::Peers;
 pub struct Options {
     /// Only ids with this in them.
     pub id: Option<String>,
+    /// Show what the figure of this id is made of, instead of a table.
+    pub account: Option<String>,
+    /// Each instruction of it.
+    pub full: bool,
     pub json: Option<PathBuf>,
     /// Where pictures of the figures go.
     pub plot: Option<PathBuf>,
@@ -38,8 +47,17 @@ pub fn run(config: &Config, options: &Options) -> Result<()> {
         // Before anything is measured: nobody should wait for a file that cannot be written.
         qemu::check_log(path)?;
     }
+    if let (Some(asked), true) = (&options.account, options.docs)
+        && asked != account::ALL
+    {
+        return fail("the book has the accounts of several ids: say `--account all --docs`");
+    }
     let qemu = setup::emulator::ensure(options.qemu.as_deref())?;
     let image = image::build(config)?;
+    if let (Some(asked), false) = (&options.account, options.docs) {
+        // The accounts of the book come with its figures, below.
+        return account::run(&qemu, &image, config, asked, options.full);
+    }
     let peers = Peers::load()?;
     let id = options.id.as_deref();
     let Measured { report, ended } = image::measure(&qemu, &image, config, id, "bench")?;
@@ -64,7 +82,8 @@ pub fn run(config: &Config, options: &Options) -> Result<()> {
         print!("{}", old.update(&report, all)?);
     }
     if all && (options.docs || options.update_budgets) {
-        page::update(&report, &peers, &versions)?;
+        let accounts = account::of_book(&qemu, &image, config, &report)?;
+        page::update(&report, &accounts, &peers, &versions)?;
         println!("{} has these figures", page::FILE);
     }
     if options.check {

@@ -12,6 +12,8 @@ pub struct Figure {
     pub min: f64,
     pub max: f64,
     pub iterations: u64,
+    /// How many operations a reading is about.
+    pub each: u64,
 }
 
 impl Figure {
@@ -91,6 +93,7 @@ impl Report {
                     min: least as f64 / each as f64,
                     max: most as f64 / each as f64,
                     iterations: taken * each,
+                    each,
                 });
             }
         }
