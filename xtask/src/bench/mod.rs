@@ -12,12 +12,12 @@ mod report;
 mod svg;
 mod table;
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use crate::{
     config::Config,
-    error::{Result, fail},
-    qemu, setup, workspace,
+    error::{Context, Result, fail},
+    setup,
 };
 use budgets::Budgets;
 use image::Measured;
@@ -45,7 +45,10 @@ pub struct Options {
 pub fn run(config: &Config, options: &Options) -> Result<()> {
     if let Some(path) = &options.json {
         // Before anything is measured: nobody should wait for a file that cannot be written.
-        qemu::check_log(path)?;
+        json::check(path)?;
+    }
+    if let Some(folder) = &options.plot {
+        fs::create_dir_all(folder).cannot("make", folder)?;
     }
     if let (Some(asked), true) = (&options.account, options.docs)
         && asked != account::ALL
@@ -62,12 +65,11 @@ pub fn run(config: &Config, options: &Options) -> Result<()> {
     let id = options.id.as_deref();
     let Measured { report, ended } = image::measure(&qemu, &image, config, id, "bench")?;
     let versions = json::Versions::find(&qemu)?;
-    // What there is is kept, whatever became of the rest.
-    if let Some(path) = &options.json {
-        let text = json::text(&report, &versions);
-        workspace::write(path, text.as_bytes())?;
-    }
+    // What there is is kept, whatever became of the rest; on the screen before anything else.
     print!("{}", table::text(&report, &peers));
+    if let (Some(path), false) = (&options.json, report.is_empty()) {
+        json::save(path, &json::text(&report, &versions))?;
+    }
     if let Some(folder) = &options.plot {
         let count = plot::write(&report, &peers, folder)?;
         println!("{count} pictures in {}", folder.display());

@@ -59,6 +59,11 @@ impl Report {
         report
     }
 
+    /// Nothing came of it: there is no file to be written, and an older one is not lost.
+    pub fn is_empty(&self) -> bool {
+        self.figures.is_empty() && self.missing.is_empty()
+    }
+
     fn take(&mut self, line: &Value) {
         let text = |key: &str| line[key].as_str().map(str::to_owned);
         let number = |key: &str| line[key].as_u64();

@@ -158,7 +158,7 @@ fn find<'a>(report: &'a Report, pattern: &str, key: &str) -> Result<(usize, &'a 
     }
     let near: Vec<_> = ran.map(Figure::key).collect();
     fail(format!(
-        "an account is of one id, and {key} is none; say one of {}",
+        "an account is of one id, and `{key}` is none; say one of {}",
         near.join(", ")
     ))
 }
@@ -215,7 +215,7 @@ mod tests {
         let said = |pattern, key| find(&report, pattern, key).unwrap_err().to_string();
         assert_eq!(
             said("a.b", "a.b"),
-            "an account is of one id, and a.b is none; say one of a.b/1, a.b/8"
+            "an account is of one id, and `a.b` is none; say one of a.b/1, a.b/8"
         );
         assert_eq!(said("msg", "msg"), "msg cannot be measured: there are none");
     }
