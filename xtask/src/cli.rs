@@ -36,6 +36,10 @@ pub enum Command {
     Test(TestArgs),
     /// Count the instructions of what matters, beside those of other kernels
     Bench(BenchArgs),
+    /// Count the lines of the portable crates that no test runs
+    Coverage,
+    /// Change the portable crates a little at a time, and tell what no test notices; takes hours
+    Mutants(MutantsArgs),
     /// Check formatting, lints, documentation, layers and portability
     Check,
     /// Show what the commands need, and whether it is there
@@ -226,6 +230,17 @@ pub struct BenchArgs {
 
     #[command(flatten)]
     pub qemu: QemuChoice,
+}
+
+#[derive(Args)]
+pub struct MutantsArgs {
+    /// The crate, such as timer; all five if none is given
+    #[arg(value_name = "CRATE")]
+    pub package: Option<String>,
+
+    /// How many mutants are tested at a time
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    pub jobs: u8,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

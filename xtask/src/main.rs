@@ -7,9 +7,11 @@ mod cargo;
 mod check;
 mod cli;
 mod config;
+mod coverage;
 mod doctor;
 mod error;
 mod gdb;
+mod mutants;
 mod process;
 mod qemu;
 mod setup;
@@ -104,6 +106,8 @@ fn run(command: Command) -> Result<()> {
             };
             bench::run(&config(&[])?, &options)
         }
+        Command::Coverage => coverage::run(),
+        Command::Mutants(args) => mutants::run(args.package.as_deref(), args.jobs),
         Command::Check => check::run(&config(&[])?),
         Command::Doctor(args) => doctor::run(args.qemu.as_deref()),
     }
