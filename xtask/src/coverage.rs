@@ -69,7 +69,7 @@ pub fn run() -> Result<()> {
 
 fn llvm_cov<'a>(args: impl IntoIterator<Item = &'a str>) -> Result<()> {
     let mut command = cargo::cargo(cargo_tool::LLVM_COV.subcommand);
-    let status = command.args(args).status().cannot("start", "cargo")?;
+    let status = cargo::status(command.args(args))?;
     match status.success() {
         true => Ok(()),
         false => fail("there is no coverage of tests that fail or do not build: see above"),

@@ -50,9 +50,11 @@ pub fn run(asked: Option<&str>, jobs: u8) -> Result<()> {
             .arg(jobs.to_string())
             .arg("--output")
             .arg(&out)
+            // Much more than the tests take: on a busy machine slow is not hung.
+            .args(["--minimum-test-timeout", "60"])
             // Examples in the documentation take longer to build than all else.
             .args(["--", "--lib", "--tests"]);
-        let status = command.status().cannot("start", "cargo")?;
+        let status = cargo::status(&mut command)?;
         // 0: all noticed; 2: some survived; 3: some hung.
         if !matches!(status.code(), Some(0 | 2 | 3)) {
             return fail(format!(

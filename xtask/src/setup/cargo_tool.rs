@@ -4,7 +4,7 @@
 use super::rust;
 use crate::{
     cargo,
-    error::{Context, Result, fail},
+    error::{Result, fail},
 };
 
 /// A subcommand and the package that brings it.
@@ -39,9 +39,8 @@ pub fn ensure(tool: CargoTool) -> Result<()> {
     let how = format!("cargo install --locked {package}");
     eprintln!("setup: there is no `cargo {subcommand}`; installing it (`{how}`, some minutes)");
     let mut command = cargo::cargo("install");
-    let status = command.args(["--locked", package]).status();
-    match status.cannot("start", "cargo")?.success() && rust::find_component(subcommand)?.is_some()
-    {
+    let status = cargo::status(command.args(["--locked", package]))?;
+    match status.success() && rust::find_component(subcommand)?.is_some() {
         true => Ok(()),
         false => fail(format!(
             "`cargo {subcommand}` is missing and cannot be installed, for the reason above: when \
