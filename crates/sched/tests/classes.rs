@@ -233,3 +233,27 @@ fn what_comes_out_leads_to_its_owner() {
         assert_eq!(owner(&rq.block_current(0).unwrap()), id as u32);
     }
 }
+
+/// A fair thread's deadline is the nearer the more it weighs: a heavy one that comes has the core at
+/// once, before the light one's turn is over; a light one that comes waits.
+#[test]
+fn a_heavier_fair_thread_does_not_wait_for_a_lighter_ones_turn() {
+    for (running, comes, preempts) in [(19, -20, true), (-20, 19, false)] {
+        let (running, comes) = (
+            thread(Priority::fair(running)),
+            thread(Priority::fair(comes)),
+        );
+        let mut rq = queue_of(&[&running]);
+        assert!(rq.pick_next(0).unwrap().is(&running));
+        rq.enqueue(comes.clone(), 1, Enqueue::New);
+        assert_eq!(rq.should_preempt(1), preempts);
+    }
+}
+
+#[test]
+fn a_handle_reports_its_entity() {
+    let one = thread(Priority::fifo(5));
+    let report = format!("{one:?}");
+    assert!(report.starts_with("Entity {"), "{report}");
+    assert_eq!(report, format!("{:?}", &*one));
+}
