@@ -35,12 +35,21 @@ pub fn run(asked: Option<&str>, jobs: u8) -> Result<()> {
     let crates = chosen(asked)?;
     cargo_tool::ensure(cargo_tool::MUTANTS)?;
     let folder = workspace::output_dir("mutants")?;
+    // Where the crates are copied to and changed; a run that was ended leaves its copy.
+    let copies = folder.join("copies");
+    let remove = || match copies.exists() {
+        true => fs::remove_dir_all(&copies).cannot("remove", &copies),
+        false => Ok(()),
+    };
+    remove()?;
+    fs::create_dir(&copies).cannot("make", &copies)?;
     let mut outcomes = Vec::new();
     for name in crates {
         let out = folder.join(name);
         fs::create_dir_all(&out).cannot("make", &out)?;
         let mut command = cargo::cargo(cargo_tool::MUTANTS.subcommand);
         command
+            .env("TMPDIR", &copies)
             .args([
                 "--package",
                 &format!("layercake-{name}"),
@@ -63,6 +72,7 @@ pub fn run(asked: Option<&str>, jobs: u8) -> Result<()> {
         }
         outcomes.push(read(name, &out.join("mutants.out"))?);
     }
+    remove()?;
     print!("{}", table(&outcomes));
     let survivors: usize = outcomes.iter().map(|one| one.survivors.len()).sum();
     match survivors {
