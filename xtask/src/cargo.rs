@@ -3,7 +3,7 @@
 use std::{
     env,
     path::PathBuf,
-    process::{Command, Stdio},
+    process::{Command, ExitStatus, Stdio},
 };
 
 use serde_json::Value;
@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::{
     config::Config,
     error::{Context, Result},
+    process::{Group, Process},
     workspace,
 };
 
@@ -36,6 +37,14 @@ pub fn for_pi(subcommand: &str, config: &Config) -> Command {
     command.args(["--target", PI_TARGET]).envs(config.env());
     add_rustflags(&mut command, PI_RUSTFLAGS);
     command
+}
+
+/// Runs a command that the person sees the output of; whatever ends xtask ends it, with all that it
+/// started.
+pub fn status(command: &mut Command) -> Result<ExitStatus> {
+    let mut process = Process::spawn(command, Group::Own).cannot("start", "cargo")?;
+    let status = process.wait_until(None).cannot("wait for", "cargo")?;
+    Ok(status.expect("there is no deadline"))
 }
 
 /// Adds to whatever flags the person has set.

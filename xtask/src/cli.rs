@@ -40,6 +40,10 @@ pub enum Command {
     Torture(TortureArgs),
     /// Run a made-up load on the scheduling policy, over virtual time
     Sim(SimArgs),
+    /// Count the lines of the portable crates that no test runs
+    Coverage,
+    /// Change the portable crates a little at a time, and tell what no test notices; takes hours
+    Mutants(MutantsArgs),
     /// Check formatting, lints, documentation, layers and portability
     Check,
     /// Show what the commands need, and whether it is there
@@ -200,6 +204,14 @@ pub struct BenchArgs {
     #[arg(long, value_name = "PATTERN")]
     pub id: Option<String>,
 
+    /// Show the instructions that the figure of this id is made of; `all` is those of the book
+    #[arg(long, value_name = "ID", conflicts_with_all = ["id", "json", "plot", "check", "update_budgets"])]
+    pub account: Option<String>,
+
+    /// With --account: each instruction, disassembled
+    #[arg(long, requires = "account", conflicts_with = "docs")]
+    pub full: bool,
+
     /// Write the figures to a file
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -208,7 +220,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "DIR")]
     pub plot: Option<PathBuf>,
 
-    /// Write the figures into docs/benchmarks.md
+    /// Write the figures, and the accounts, into docs/benchmarks.md
     #[arg(long, conflicts_with = "id")]
     pub docs: bool,
 
@@ -255,6 +267,17 @@ pub struct SimArgs {
     /// Draw which thread ran where
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct MutantsArgs {
+    /// The crate, such as timer; all five if none is given
+    #[arg(value_name = "CRATE")]
+    pub package: Option<String>,
+
+    /// How many mutants are tested at a time
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    pub jobs: u8,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -71,7 +71,7 @@ pub fn run(
 }
 
 /// A port that nobody listens on now.
-fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).cannot("find", "a free port for gdb")?;
     Ok(listener
         .local_addr()

@@ -7,9 +7,11 @@ mod cargo;
 mod check;
 mod cli;
 mod config;
+mod coverage;
 mod doctor;
 mod error;
 mod gdb;
+mod mutants;
 mod process;
 mod qemu;
 mod setup;
@@ -95,6 +97,8 @@ fn run(command: Command) -> Result<()> {
         Command::Bench(args) => {
             let options = bench::Options {
                 id: args.id,
+                account: args.account,
+                full: args.full,
                 json: args.json,
                 plot: args.plot,
                 docs: args.docs,
@@ -116,6 +120,8 @@ fn run(command: Command) -> Result<()> {
             file: args.file,
             svg: args.svg,
         }),
+        Command::Coverage => coverage::run(),
+        Command::Mutants(args) => mutants::run(args.package.as_deref(), args.jobs),
         Command::Check => check::run(&config(&[])?),
         Command::Doctor(args) => doctor::run(args.qemu.as_deref()),
     }

@@ -1,6 +1,6 @@
 //! The classes by hand: strict priorities, turns, yields, and what `next_event` answers.
 
-use layercake_sched::{CpuSet, Enqueue, Entity, EntityRef, Priority, PutPrev, RunQueue};
+use layercake_sched::{CoreLoad, CpuSet, Enqueue, Entity, EntityRef, Priority, PutPrev, RunQueue};
 
 const SLICE: u64 = 10_000_000;
 
@@ -232,4 +232,78 @@ fn what_comes_out_leads_to_its_owner() {
         assert_eq!(owner(&rq.pick_next(0).unwrap()), id as u32);
         assert_eq!(owner(&rq.block_current(0).unwrap()), id as u32);
     }
+}
+
+/// A fair thread's deadline is the nearer the more it weighs: a heavy one that comes has the core at
+/// once, before the light one's turn is over; a light one that comes waits.
+#[test]
+fn a_heavier_fair_thread_does_not_wait_for_a_lighter_ones_turn() {
+    for (running, comes, preempts) in [(19, -20, true), (-20, 19, false)] {
+        let (running, comes) = (
+            thread(Priority::fair(running)),
+            thread(Priority::fair(comes)),
+        );
+        let mut rq = queue_of(&[&running]);
+        assert!(rq.pick_next(0).unwrap().is(&running));
+        rq.enqueue(comes.clone(), 1, Enqueue::New);
+        assert_eq!(rq.should_preempt(1), preempts);
+    }
+}
+
+#[test]
+fn a_handle_reports_its_entity() {
+    let one = thread(Priority::fifo(5));
+    let report = format!("{one:?}");
+    assert!(report.starts_with("Entity {"), "{report}");
+    assert_eq!(report, format!("{:?}", &*one));
+}
+
+/// Who migrates in the middle of its turn has the rest of it there; who slept has a whole one.
+#[test]
+fn a_turn_goes_along_to_another_core_and_begins_anew_after_sleep() {
+    for (how, rest) in [(Enqueue::Migrate, SLICE - 100), (Enqueue::Wake, SLICE)] {
+        let [a, b, c] = [5; 3].map(|level| thread(Priority::round_robin(level)));
+        let mut here = queue_of(&[&a, &b]);
+        let mut there = RunQueue::new(SLICE);
+        assert!(here.pick_next(0).unwrap().is(&a));
+        here.put_prev(100, PutPrev::Preempted);
+        let a = here.dequeue(&a, 100).expect("it waits");
+        there.enqueue(a.clone(), 1000, how);
+        there.enqueue(c, 1000, Enqueue::New);
+        assert!(there.pick_next(1000).unwrap().is(&a));
+        assert_eq!(there.next_event(), Some(1000 + rest), "{how:?}");
+    }
+    // One that never ran has a whole turn, even if it is moved before it could.
+    let (a, b) = (
+        thread(Priority::round_robin(5)),
+        thread(Priority::round_robin(5)),
+    );
+    let mut rq = RunQueue::new(SLICE);
+    rq.enqueue(a, 0, Enqueue::Migrate);
+    rq.enqueue(b, 0, Enqueue::New);
+    rq.pick_next(0);
+    assert_eq!(rq.next_event(), Some(SLICE));
+}
+
+#[test]
+fn a_core_is_idle_when_nobody_runs_or_waits() {
+    let idle = CoreLoad::default();
+    let running = Some(Priority::Idle);
+    assert!(idle.is_idle());
+    assert!(!CoreLoad { queued: 1, ..idle }.is_idle());
+    assert!(!CoreLoad { running, ..idle }.is_idle());
+}
+
+#[test]
+fn who_may_come_is_found_behind_one_who_may_not() {
+    let entity = Entity::new(Priority::fifo(5), CpuSet::one(0));
+    // SAFETY: as in `thread`.
+    let pinned = unsafe { EntityRef::from_raw(Box::leak(Box::new(entity))) };
+    let (first, last) = (thread(Priority::fifo(5)), thread(Priority::fifo(5)));
+    let mut rq = queue_of(&[&pinned, &first, &last]);
+    for expected in [&first, &last] {
+        let pulled = rq.pull(CpuSet::one(1), 0).expect("it may come");
+        assert!(pulled.is(expected));
+    }
+    assert!(rq.pull(CpuSet::one(1), 0).is_none() && rq.runnable() == 1);
 }

@@ -126,3 +126,34 @@ fn deadlines_do_not_wrap_around() {
         assert!(queue.is_empty());
     }
 }
+
+#[test]
+fn a_report_says_what_is_armed_and_for_when() {
+    let timer = leaked(|_| ());
+    let mut queue = TimerQueue::default();
+    assert_eq!(
+        format!("{queue:?}"),
+        "TimerQueue { armed: 0, next: None, .. }"
+    );
+    queue.arm(handle(timer), 7);
+    assert_eq!(
+        format!("{queue:?}"),
+        "TimerQueue { armed: 1, next: Some(7), .. }"
+    );
+    let armed = "Timer { armed: true, deadline: 7, .. }";
+    assert_eq!(format!("{timer:?}"), armed);
+    assert_eq!(format!("{:?}", handle(timer)), armed);
+    assert!(handle(timer).is(timer) && !handle(timer).is(leaked(|_| ())));
+}
+
+/// A queue that is dropped lets go of its timers: they may be armed elsewhere.
+#[test]
+fn a_dropped_queue_has_no_timers() {
+    let timers: Vec<_> = (0..20).map(|_| leaked(|_| ())).collect();
+    let mut queue = TimerQueue::new();
+    for timer in &timers {
+        queue.arm(handle(timer), 5);
+    }
+    drop(queue);
+    assert!(timers.iter().all(|timer| !timer.is_armed()));
+}

@@ -198,6 +198,7 @@ mod tests {
             min: *instructions,
             max: *instructions,
             iterations: 1000,
+            each: 1,
         };
         Report {
             figures: figures.iter().map(figure).collect(),

@@ -1,11 +1,19 @@
 //! The figures for machines: schema 1, one figure a line, so that two files can be compared.
 
-use std::process::Command;
+use std::{
+    fs::{self, OpenOptions},
+    path::Path,
+    process::Command,
+};
 
 use serde_json::json;
 
 use super::report::{Figure, Report};
-use crate::{error::Result, setup::emulator::Qemu, workspace};
+use crate::{
+    error::{Context, Result},
+    setup::emulator::Qemu,
+    workspace,
+};
 
 /// What the figures were measured with.
 pub struct Versions {
@@ -35,6 +43,28 @@ fn first_line(command: &mut Command) -> String {
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     let line = text.unwrap_or_default().lines().next().map(str::to_owned);
     line.unwrap_or_default()
+}
+
+/// Refuses a file that cannot be written, before anything is measured for it; changes nothing.
+pub fn check(path: &Path) -> Result<()> {
+    let is_new = !path.exists();
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .cannot("write", path)?;
+    match is_new {
+        true => fs::remove_file(path).cannot("write", path),
+        false => Ok(()),
+    }
+}
+
+/// Writes the file whole or not at all; what is no file, such as `/dev/stdout`, is written to.
+pub fn save(path: &Path, text: &str) -> Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if !there.is_file() => fs::write(path, text).cannot("write", path),
+        _ => workspace::write(path, text.as_bytes()),
+    }
 }
 
 pub fn text(report: &Report, versions: &Versions) -> String {
@@ -87,6 +117,7 @@ mod tests {
                 min: 0.0,
                 max: 1.0,
                 iterations: 9,
+                each: 1,
             }],
             missing: vec![("c".into(), "a \"reason\"".into())],
             ..Report::default()
@@ -101,5 +132,29 @@ mod tests {
         assert_eq!(value["benches"][0]["instructions"], 0.333);
         assert_eq!(value["benches"][0]["size"], 3);
         assert_eq!(value["missing"][0]["reason"], "a \"reason\"");
+    }
+
+    #[test]
+    fn a_path_is_looked_at_and_nothing_else() {
+        let folder = std::env::temp_dir().join(format!("bench-json-{}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        let path = folder.join("new.json");
+        check(&path).unwrap();
+        assert!(!path.exists(), "an empty file is left");
+        save(&path, "one").unwrap();
+        check(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one");
+        let within = path.join("x");
+        for bad in [&folder, &folder.join("no/such.json"), &within] {
+            let error = check(bad).unwrap_err().to_string();
+            assert!(error.starts_with("cannot write "), "{error}");
+        }
+        // A link stays one.
+        let link = folder.join("link.json");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        save(&link, "two").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "two");
+        fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -4,6 +4,7 @@
 use std::fs;
 
 use super::{
+    account::Account,
     json::Versions,
     peers::{NAMES, Peer, Peers},
     report::{Figure, Report},
@@ -21,10 +22,22 @@ pub const FILE: &str = "docs/benchmarks.md";
 /// # Errors
 ///
 /// The chapter is not there, lacks a part, or cannot be written.
-pub fn update(report: &Report, peers: &Peers, versions: &Versions) -> Result<()> {
+pub fn update(
+    report: &Report,
+    accounts: &[Account],
+    peers: &Peers,
+    versions: &Versions,
+) -> Result<()> {
     let path = workspace::root().join(FILE);
     let page = fs::read_to_string(&path).cannot("read", &path)?;
-    let page = filled(&page, report, peers, versions)?;
+    let mut page = filled(&page, report, peers, versions)?;
+    for account in accounts {
+        page = replaced(
+            &page,
+            &format!("account {}", account.key),
+            &account.markdown(),
+        )?;
+    }
     workspace::write(&path, page.as_bytes())
 }
 

@@ -313,6 +313,7 @@ mod tests {
             min: instructions,
             max: instructions * 100.0,
             iterations: 1000,
+            each: 1,
         }
     }
 

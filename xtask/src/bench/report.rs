@@ -12,6 +12,8 @@ pub struct Figure {
     pub min: f64,
     pub max: f64,
     pub iterations: u64,
+    /// How many operations a reading is about.
+    pub each: u64,
 }
 
 impl Figure {
@@ -57,6 +59,11 @@ impl Report {
         report
     }
 
+    /// Nothing came of it: there is no file to be written, and an older one is not lost.
+    pub fn is_empty(&self) -> bool {
+        self.figures.is_empty() && self.missing.is_empty()
+    }
+
     fn take(&mut self, line: &Value) {
         let text = |key: &str| line[key].as_str().map(str::to_owned);
         let number = |key: &str| line[key].as_u64();
@@ -91,6 +98,7 @@ impl Report {
                     min: least as f64 / each as f64,
                     max: most as f64 / each as f64,
                     iterations: taken * each,
+                    each,
                 });
             }
         }

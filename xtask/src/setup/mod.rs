@@ -4,6 +4,7 @@
 //! package manager where the process may use it (root, or CI). Otherwise the person gets the
 //! exact command. Whatever is about to be installed is said first.
 
+pub mod cargo_tool;
 pub mod debugger;
 pub mod emulator;
 mod install;

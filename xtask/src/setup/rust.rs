@@ -1,7 +1,7 @@
 //! Rust's own parts: targets and components, added by rustup.
 
 use std::{
-    io,
+    fs, io,
     path::PathBuf,
     process::{Command, Stdio},
 };
@@ -92,6 +92,18 @@ pub fn ensure_components() -> Result<()> {
         }
     }
     add("component", &missing)
+}
+
+/// Adds LLVM's tools, which no cargo command names, if they are missing.
+pub fn ensure_llvm_tools() -> Result<()> {
+    let hosts = sysroot()?.join("lib/rustlib");
+    let there = fs::read_dir(&hosts)
+        .cannot("read", &hosts)?
+        .any(|host| host.is_ok_and(|host| host.path().join("bin/llvm-profdata").is_file()));
+    match there {
+        true => Ok(()),
+        false => add("component", &["llvm-tools"]),
+    }
 }
 
 /// The command that adds a target or a component; in the repository's folder it means the

@@ -1,5 +1,5 @@
-//! The benchmarks as tests: the budgets are kept, a figure is the same each time, and a panic loses
-//! none.
+//! The benchmarks as tests: the budgets are kept, a figure is the same each time and the sum of what
+//! it is made of, and a panic loses none.
 
 use super::{
     Options, Tally,
@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     bench::{
+        account,
         budgets::Budgets,
         image::{self, Measured, THEN_PANIC},
     },
@@ -24,7 +25,8 @@ const SEEDED: &str = "seeded.panic";
 const CHEAP: &str = "wake.none";
 
 type Check = fn(&Qemu, &Image, &Config) -> Result<()>;
-const TESTS: [(&str, Check); 3] = [
+const TESTS: [(&str, Check); 4] = [
+    ("bench::accounts", accounts),
     ("bench::budgets", budgets),
     ("bench::panic", panic),
     ("bench::repeatable", repeatable),
@@ -61,6 +63,13 @@ fn budgets(qemu: &Qemu, image: &Image, config: &Config) -> Result<()> {
     let Measured { report, ended } = image::measure(qemu, image, config, None, "budgets")?;
     ended?;
     Budgets::load()?.check(&report, true)
+}
+
+/// The accounts of the book: an error if one does not sum up to its figure.
+fn accounts(qemu: &Qemu, image: &Image, config: &Config) -> Result<()> {
+    let Measured { report, ended } = image::measure(qemu, image, config, None, "accounts")?;
+    ended?;
+    account::of_book(qemu, image, config, &report).map(|_| ())
 }
 
 /// When a benchmark panics, one sentence says which and why, and the figures before it stand.

@@ -5,7 +5,7 @@ use crate::{cargo, error::Result};
 
 /// What is built and tested again with every feature of the locks: the tests that are about the
 /// features, and those of the locks themselves.
-const LOCKS: [&str; 16] = [
+pub const LOCKS: [&str; 16] = [
     "--package",
     "layercake-sync",
     "--all-features",

@@ -5,7 +5,7 @@
 mod benches;
 mod directives;
 mod emulator;
-mod host;
+pub mod host;
 mod judge;
 mod libtest;
 mod limit;
