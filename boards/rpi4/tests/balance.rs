@@ -56,7 +56,9 @@ impl Crowd {
 
     fn end(self, cx: &mut TaskCx) {
         self.end.store(true, Ordering::Relaxed);
-        self.threads.into_iter().for_each(|thread| thread.join(cx));
+        self.threads
+            .into_iter()
+            .for_each(|thread| _ = thread.join(cx));
     }
 }
 

@@ -215,7 +215,7 @@ impl Section<'_> {
         }
     }
 
-    /// The threads that one [[thread]] describes.
+    /// The threads that one table `thread` describes.
     fn threads(&self, load: &mut Load) -> Result<()> {
         let known: Vec<_> = THREAD_KEYS.into_iter().chain([SEED]).collect();
         self.only(&known)?;

@@ -51,7 +51,7 @@ impl Memory {
             .collect();
         GONE.store(true, Relaxed);
         GO.wake_all();
-        threads.into_iter().for_each(|thread| thread.join(cx));
+        threads.into_iter().for_each(|thread| _ = thread.join(cx));
         Self(memory::usage())
     }
 

@@ -56,7 +56,7 @@ fn make(cx: &mut TaskCx, random: &Random) {
     let thread = thread.expect("a thread that comes and goes");
     disturb(cx, random, &thread);
     match random.below(2) {
-        0 => thread.join(cx),
+        0 => _ = thread.join(cx),
         _ => thread.detach(),
     }
 }
