@@ -12,10 +12,10 @@
 //@ wait: the torture begins
 //@ send-repeated: 700 typed while the torture runs, to make the UART interrupt it\r
 //@ case: waits
-//@ timeout: 60
+//@ timeout: 150
 //@ expect: every account is right
 //@ case: all
-//@ timeout: 90
+//@ timeout: 180
 //@ expect: every account is right
 //@ case: a_lost_wakeup_is_found
 //@ full
@@ -24,7 +24,7 @@
 //@ features: mutants
 //@ expect: the party `pairs` stands still
 //@ case: a_swallowed_wake_is_found
-//@ timeout: 60
+//@ timeout: 150
 //@ exit: 101
 //@ features: mutants
 //@ expect: the party `relays` stands still
