@@ -44,6 +44,10 @@ fn a_reader_does_not_overtake_a_writer() {
         while lock.waiters() < 1 {
             std::thread::yield_now();
         }
+        // It is on the queue before it says so to those who come.
+        while lock.try_read(&mut *cx).is_some() {
+            std::thread::yield_now();
+        }
         let reader = start(&lock, |lock, cx| {
             assert_eq!(*lock.read(cx), ["first", "writer"]);
         });
