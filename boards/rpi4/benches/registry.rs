@@ -176,7 +176,7 @@ pub const BENCHES: &[Bench] = &[
     one(
         "timer.arm_cancel",
         deadlines::arm_cancel,
-        "arm a timer behind 16 others and cancel it, the queue's IrqSpinLock taken for each",
+        "arm a timer behind 16 others and cancel it, the queue's IrqSpinLock taken for each; inlined, as in the kernel",
     ),
     one(
         "thread.spawn_join",

@@ -14,7 +14,7 @@ use intrusive_collections::{RBTreeLink, UnsafeRef};
 /// invariant TMR-LOCK in the crate documentation). Not `Sync`, for that reason.
 pub struct Timer {
     pub(crate) link: RBTreeLink,
-    /// The half of the queue that it is on; 0 if it is on none. Only the queue writes it.
+    /// Where it is: see `queue.rs`. 0: on no queue. Only the queue writes it.
     pub(crate) home: Cell<u64>,
     pub(crate) deadline: Cell<u64>,
     action: fn(TimerRef),
