@@ -44,7 +44,7 @@ use crate::node::{Node, state};
 use crate::stats::{Event, Watch};
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
-use layercake_sync::facade::{AtomicBool, AtomicU32, fence};
+use layercake_sync::facade::{AtomicBool, AtomicU32, const_unless_loom, fence};
 use layercake_sync::{Atomic, IrqOff, SpinGuard, SpinLock};
 
 mod grant;
@@ -95,39 +95,22 @@ pub(crate) struct Lists<H: Host> {
 unsafe impl<H: Host> Send for Lists<H> {}
 
 impl<H: Host> WaitQueue<H> {
-    /// An empty queue. `name` is for people: a list of threads shows it.
-    #[cfg(not(loom))]
-    pub const fn new(name: &'static str) -> Self {
-        Self {
-            linked: AtomicU32::new(0),
-            closed: AtomicBool::new(false),
-            name,
-            watch: Watch::new(),
-            lists: SpinLock::new(Lists {
-                exclusive: List::new(),
-                shared: List::new(),
-                len: 0,
-                next_ticket: 0,
-            })
-            .named(name),
-        }
-    }
-
-    /// An empty queue. `name` is for people: a list of threads shows it.
-    #[cfg(loom)]
-    pub fn new(name: &'static str) -> Self {
-        Self {
-            linked: AtomicU32::new(0),
-            closed: AtomicBool::new(false),
-            name,
-            watch: Watch::new(),
-            lists: SpinLock::new(Lists {
-                exclusive: List::new(),
-                shared: List::new(),
-                len: 0,
-                next_ticket: 0,
-            })
-            .named(name),
+    const_unless_loom! {
+        /// An empty queue. `name` is for people: a list of threads shows it.
+        pub const fn new(name: &'static str) -> Self {
+            Self {
+                linked: AtomicU32::new(0),
+                closed: AtomicBool::new(false),
+                name,
+                watch: Watch::new(),
+                lists: SpinLock::new(Lists {
+                    exclusive: List::new(),
+                    shared: List::new(),
+                    len: 0,
+                    next_ticket: 0,
+                })
+                .named(name),
+            }
         }
     }
 

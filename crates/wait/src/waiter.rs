@@ -186,22 +186,24 @@ impl<'q, H: Host> Waiter<'q, H> {
     #[inline(always)]
     fn block(self: Pin<&Self>, cx: &mut TaskCx, deadline: Option<Instant>) -> Result<(), TimedOut> {
         match self.queue.get() {
-            Some(queue) => self.block_on(queue, cx, deadline),
+            Some(queue) => self.block_on(queue, cx, deadline, H::blocked_on),
             None => Ok(()),
         }
     }
 
-    /// Blocks until the wake or the deadline. `queue` is the one that it is on.
+    /// Blocks until the wake or the deadline. `queue` is the one that it is on; the host is told of
+    /// each park by `tell`.
     #[inline(always)]
     fn block_on(
         &self,
         queue: &'q WaitQueue<H>,
         cx: &mut TaskCx,
         deadline: Option<Instant>,
+        tell: impl Fn(&'static str),
     ) -> Result<(), TimedOut> {
         let mut parked = false;
         while self.node.state.load(Acquire) == state::WAITING {
-            H::blocked_on(queue.name());
+            tell(queue.name());
             H::park(cx, deadline);
             parked = true;
             if let Some(deadline) = deadline
@@ -228,9 +230,10 @@ impl<'q, H: Host> Waiter<'q, H> {
         queue: &'q WaitQueue<H>,
         cx: &mut TaskCx,
         deadline: Option<Instant>,
+        tell: impl Fn(&'static str),
         look: impl FnOnce(&mut TaskCx) -> Option<T>,
     ) -> (Option<T>, Result<(), TimedOut>) {
-        let blocked = self.block_on(queue, cx, deadline);
+        let blocked = self.block_on(queue, cx, deadline, tell);
         let found = look(cx);
         if found.is_some() {
             self.queue.set(None);
@@ -239,31 +242,6 @@ impl<'q, H: Host> Waiter<'q, H> {
             }
         }
         (found, blocked)
-    }
-
-    /// [`block_and_look`](Self::block_and_look) without a deadline, for a thread that idles.
-    #[inline(always)]
-    pub(crate) fn idle_and_look<T>(
-        self: Pin<&Self>,
-        queue: &'q WaitQueue<H>,
-        cx: &mut TaskCx,
-        look: impl FnOnce(&mut TaskCx) -> Option<T>,
-    ) -> Option<T> {
-        let mut parked = false;
-        while self.node.state.load(Acquire) == state::WAITING {
-            H::idle_on(queue.name());
-            H::park(cx, None);
-            parked = true;
-        }
-        if parked {
-            queue.note_run(&self.node.woken);
-        }
-        let found = look(cx);
-        if found.is_some() {
-            self.queue.set(None);
-            queue.note(Event::Consumed);
-        }
-        found
     }
 
     /// Counts how long it took from the wake to now, if it was woken: for those who park by
