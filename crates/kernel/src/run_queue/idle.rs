@@ -18,27 +18,42 @@ pub(crate) fn idle_loop() -> ! {
     cpu::IDLE.fetch_or(1 << core.id(), Ordering::Relaxed);
     loop {
         arch::irq::mask();
-        if thread::current().need_resched.load(Ordering::Relaxed) || pull(core) {
+        if thread::current().need_resched.load(Ordering::Relaxed) {
             make_way();
         } else {
-            arch::wait::for_interrupt();
+            match pull(core) {
+                Pulled::One => make_way(),
+                Pulled::Nothing => arch::wait::for_interrupt(),
+                Pulled::NotNow => core::hint::spin_loop(),
+            }
         }
         // SAFETY: IRQ-NEST: the idle loop holds nothing; it begins and ends with them on.
         unsafe { arch::irq::unmask() };
     }
 }
 
+/// What came of a [`pull`].
+enum Pulled {
+    One,
+    Nothing,
+    /// Somebody has the lock of the core that it would be taken from.
+    NotNow,
+}
+
 /// Moves one thread that waits on a busy core to `core`, this one, which idles. Interrupts are
 /// masked.
-fn pull(core: &'static Core) -> bool {
+fn pull(core: &'static Core) -> Pulled {
     let online = CpuSet::from_bits(u64::from(cpu::online_mask()));
     let Some(from) = pull_from(online, core.id(), &Spare) else {
-        return false;
+        return Pulled::Nothing;
+    };
+    // In a queue for the lock it would keep that core waiting, and itself with interrupts masked.
+    let Some(mut locked) = Locked::try_take(cpu::core(from)) else {
+        return Pulled::NotNow;
     };
     let now = time::now_ns();
-    let mut locked = Locked::take(cpu::core(from));
     let Some(pulled) = locked.queue().pull(CpuSet::one(core.id()), now) else {
-        return false;
+        return Pulled::Nothing;
     };
     let thread = thread_of(&pulled);
     thread.core.store(core.id(), Ordering::Relaxed);
@@ -48,11 +63,11 @@ fn pull(core: &'static Core) -> bool {
         // Changed while it was on no queue.
         drop(locked);
         migrate(thread);
-        return false;
+        return Pulled::Nothing;
     }
     Counts::add(&thread.migrations);
     locked.queue().enqueue(pulled, now, Enqueue::Migrate);
-    true
+    Pulled::One
 }
 
 /// How long a core has idled. Its run queue is locked by the caller.

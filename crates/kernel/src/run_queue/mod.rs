@@ -47,6 +47,7 @@ pub(crate) use switch::{
 };
 pub(crate) use wake::{on_reschedule_sgi, on_timer, start, unpark};
 
+use crate::Masked;
 use crate::cpu::{self, Core};
 use crate::thread::{self, Thread};
 use crate::time;
@@ -76,6 +77,18 @@ impl Locked {
         // `finish_switch` after a switch.
         unsafe { core.run_queue.force_lock() };
         Self { core }
+    }
+
+    /// [`take`](Self::take) if nobody has it.
+    #[inline]
+    fn try_take(core: &'static Core) -> Option<Self> {
+        debug_assert!(arch::irq::masked());
+        // SAFETY: CX-MASKED: interrupts are masked, as for `take`.
+        let guard = core
+            .run_queue
+            .try_lock_masked(unsafe { Masked::assume() })?;
+        core::mem::forget(guard);
+        Some(Self { core })
     }
 
     /// Takes the lock of the core that `thread` is on. That is its core as long as this lives:
