@@ -15,6 +15,7 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use layercake_kernel::thread::{ChangeError, Exit, NoValue};
+use layercake_kernel::wait::{Interval, WaitError};
 use layercake_kernel::{memory, thread_local};
 use support::*;
 
@@ -25,6 +26,8 @@ kernel_tests!(
     a_join_reaps,
     a_kill_ends_a_sleep,
     a_kill_ends_a_wait,
+    a_kill_ends_a_wait_with_a_deadline,
+    a_deadline_is_kept_until_a_kill,
     a_kill_waits_for_the_next_wait,
     a_kill_does_not_outlive_the_thread,
     who_cannot_be_killed,
@@ -142,6 +145,63 @@ fn a_kill_ends_a_wait(cx: &mut TaskCx) {
         assert_eq!(waiter.join(cx), Exit::Killed);
         assert_eq!(NEVER.waiters(), 0);
     }
+}
+
+/// However far the deadline: an hour here, and a tick that is an hour away.
+fn a_kill_ends_a_wait_with_a_deadline(cx: &mut TaskCx) {
+    static NEVER: WaitQueue = WaitQueue::new("never, or in an hour");
+    let waits = || {
+        let waiter = thread::spawn("waits", Priority::default(), |cx| {
+            let hour = time::now() + LONG;
+            let waited = thread::wait_until_deadline(cx, &NEVER, hour, |_| None::<()>);
+            assert_eq!(waited, Err(WaitError::Cancelled));
+            // Those to come end at once, too, but for a condition that is true.
+            let again = thread::wait_until_deadline(cx, &NEVER, hour, |_| None::<()>);
+            assert_eq!(again, Err(WaitError::Cancelled));
+            let there = thread::wait_until_deadline(cx, &NEVER, hour, |_| Some(5));
+            assert_eq!(there, Ok(5));
+        });
+        waiter.expect("a thread")
+    };
+    let waiter = waits();
+    wait_until_blocked(cx, waiter.id(), "never, or in an hour");
+    assert_eq!(waiter.kill(), Ok(()));
+    assert_eq!(waiter.join(cx), Exit::Killed);
+    assert_eq!(NEVER.waiters(), 0);
+    // One that is killed on its way there, or before it began.
+    let waiter = waits();
+    assert_eq!(waiter.kill(), Ok(()));
+    assert_eq!(waiter.join(cx), Exit::Killed);
+    let ticker = thread::spawn("ticks", Priority::default(), |cx| {
+        let mut interval = Interval::starting_at(time::now(), LONG);
+        assert!(thread::tick(cx, &mut interval).is_ok(), "the first is due");
+        assert!(thread::tick(cx, &mut interval).is_err());
+    });
+    let ticker = ticker.expect("a thread");
+    wait_until_blocked(cx, ticker.id(), "sleep");
+    assert_eq!(ticker.kill(), Ok(()));
+    assert_eq!(ticker.join(cx), Exit::Killed);
+}
+
+/// Without a kill the deadline is what ends the wait, and a wake in vain does not.
+fn a_deadline_is_kept_until_a_kill(cx: &mut TaskCx) {
+    static QUIET: WaitQueue = WaitQueue::new("woken in vain");
+    let waiter = thread::spawn("waits", Priority::default(), |cx| {
+        let deadline = time::now() + Duration::from_millis(30);
+        let waited = thread::wait_until_deadline(cx, &QUIET, deadline, |_| None::<()>);
+        assert_eq!(waited, Err(WaitError::TimedOut));
+        assert!(time::now() >= deadline, "it came early");
+        let mut interval = Interval::every(Duration::from_millis(1));
+        let due = interval.next_tick();
+        assert!(thread::tick(cx, &mut interval).is_ok() && time::now() >= due);
+        thread::is_killed(cx)
+    });
+    let waiter = waiter.expect("a thread");
+    while !waiter.is_finished() {
+        QUIET.wake_all();
+        time::sleep(cx, Duration::from_millis(1));
+    }
+    assert_eq!(waiter.join(cx), Exit::Returned(false));
 }
 
 /// A wait that cannot be called off goes on; the one after it ends the thread.

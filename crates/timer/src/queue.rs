@@ -242,7 +242,7 @@ impl TimerQueue {
             };
             let (deadline, home) = (young.deadline.get(), young.home.get());
             // Of equals the one armed first; the old were armed before all (NOWHERE is less than all).
-            if deadline < next || deadline == next && home < first_home {
+            if (deadline, home) < (next, first_home) {
                 (next, first, first_home) = (deadline, place, home);
             }
         }
@@ -268,7 +268,8 @@ impl TimerQueue {
     /// Whether none is armed. O(1).
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.old_len == 0 && (self.taken == 0 || self.young().next().is_none())
+        // The last one to go was the earliest: so `find_next` has looked, and `taken` is exact.
+        self.old_len == 0 && self.taken == 0
     }
 
     /// The armed timers, in no order, for reports.

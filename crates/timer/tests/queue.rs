@@ -24,6 +24,35 @@ fn a_timer_of_another_queue_is_left_alone() {
     assert!(there.arm(handle(timer), 5) && !here.cancel(timer));
 }
 
+/// Nor one that has long been on the other, whatever both queues have been through.
+#[test]
+fn neither_the_young_nor_the_old_of_a_queue_are_anothers() {
+    // As many queues as the young have been armed, so that the numbers of both are alike.
+    const QUEUES: usize = 20;
+    const ARMED: usize = 10;
+    let queue_of = |timers: &[&'static Timer]| {
+        let mut queue = TimerQueue::new();
+        for timer in timers {
+            queue.arm(handle(timer), 5);
+        }
+        queue
+    };
+    let timers: Vec<_> = (0..QUEUES * ARMED).map(|_| leaked(|_| ())).collect();
+    let mut queues: Vec<_> = timers.chunks(ARMED).map(queue_of).collect();
+    for (n, queue) in queues.iter_mut().enumerate() {
+        for (m, timer) in timers.iter().enumerate() {
+            if m / ARMED != n {
+                assert!(!queue.cancel(timer), "{n} had {m}");
+            }
+        }
+        assert_eq!(queue.len(), ARMED);
+    }
+    for (m, timer) in timers.iter().enumerate() {
+        assert!(queues[m / ARMED].cancel(timer));
+    }
+    assert!(queues.iter().all(|q| q.is_empty() && q.len() == 0));
+}
+
 #[test]
 #[should_panic(expected = "another queue")]
 fn arming_on_two_queues_is_refused() {

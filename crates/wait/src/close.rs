@@ -7,6 +7,7 @@ use crate::host::Host;
 use crate::mutant::mutant;
 use crate::queue::WaitQueue;
 use crate::time::Instant;
+use crate::wait_any::Cancelled;
 use crate::waiter::TimedOut;
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Release};
@@ -24,13 +25,15 @@ impl fmt::Display for Closed {
 
 impl core::error::Error for Closed {}
 
-/// Why a wait with a deadline, on something that can be closed, came to nothing.
+/// Why a wait that can end in several ways came to nothing: its documentation says which are possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitError {
     /// What was waited on is closed.
     Closed,
     /// The deadline came first.
     TimedOut,
+    /// The token was cancelled first.
+    Cancelled,
 }
 
 impl fmt::Display for WaitError {
@@ -38,6 +41,7 @@ impl fmt::Display for WaitError {
         match self {
             Self::Closed => Closed.fmt(f),
             Self::TimedOut => TimedOut.fmt(f),
+            Self::Cancelled => Cancelled.fmt(f),
         }
     }
 }
@@ -53,6 +57,12 @@ impl From<Closed> for WaitError {
 impl From<TimedOut> for WaitError {
     fn from(_: TimedOut) -> Self {
         Self::TimedOut
+    }
+}
+
+impl From<Cancelled> for WaitError {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
     }
 }
 

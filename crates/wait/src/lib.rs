@@ -4,6 +4,7 @@
 
 pub mod barrier;
 pub mod block_on;
+pub mod cancel;
 pub mod channel;
 pub mod close;
 pub mod completion;
@@ -33,6 +34,7 @@ pub mod waiter;
 
 pub use barrier::Barrier;
 pub use block_on::block_on;
+pub use cancel::sleep_until_cancelled;
 pub use channel::Channel;
 pub use close::{Closed, WaitError};
 pub use completion::Completion;

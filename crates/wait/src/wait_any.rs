@@ -55,7 +55,7 @@ pub fn wait_any<H: Host, T, const N: usize>(
 }
 
 /// [`wait_any`] that tells the host of each park by `tell`.
-fn wait_on_all<H: Host, T, const N: usize>(
+pub(crate) fn wait_on_all<H: Host, T, const N: usize>(
     cx: &mut TaskCx,
     queues: [&WaitQueue<H>; N],
     deadline: Option<Instant>,
@@ -132,7 +132,7 @@ impl core::error::Error for Cancelled {}
 #[derive(Debug)]
 pub struct CancelToken<H: Host> {
     cancelled: AtomicBool,
-    queue: WaitQueue<H>,
+    pub(crate) queue: WaitQueue<H>,
 }
 
 impl<H: Host> CancelToken<H> {
@@ -150,13 +150,33 @@ impl<H: Host> CancelToken<H> {
     ///
     /// Any context. O(waits with this token).
     pub fn cancel(&self) {
-        self.cancelled.store(true, Release);
-        self.queue.wake_all();
+        if mutant!(WakeThenCancel) {
+            self.queue.wake_all();
+            self.cancelled.store(true, Release);
+        } else {
+            self.cancelled.store(true, Release);
+            self.queue.wake_all();
+        }
     }
 
     /// Whether it was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Acquire)
+    }
+
+    /// The first of both that is so: the condition holds, this is cancelled.
+    pub(crate) fn look<T>(
+        &self,
+        atomic: TaskAtomic<'_>,
+        cond: &mut impl FnMut(TaskAtomic<'_>) -> Option<T>,
+    ) -> Option<Result<T, Cancelled>> {
+        // The token first: seen cancelled, the look after it is the last.
+        let cancelled = self.is_cancelled();
+        match cond(atomic) {
+            Some(value) => Some(Ok(value)),
+            None if mutant!(LookThenToken) => self.is_cancelled().then_some(Err(Cancelled)),
+            None => cancelled.then_some(Err(Cancelled)),
+        }
     }
 }
 
@@ -176,14 +196,8 @@ impl<H: Host> WaitQueue<H> {
     ) -> Result<T, Cancelled> {
         // Whoever can be called off may wait for as long as it likes.
         let queues = [self, &token.queue];
-        let either = wait_on_all(cx, queues, None, H::idle_on, |atomic| {
-            // The token first: seen cancelled, the look after it is the last.
-            let cancelled = token.is_cancelled();
-            match cond(atomic) {
-                Some(value) => Some(Ok(value)),
-                None => cancelled.then_some(Err(Cancelled)),
-            }
-        });
+        let look = |atomic: TaskAtomic<'_>| token.look(atomic, &mut cond);
+        let either = wait_on_all(cx, queues, None, H::idle_on, look);
         let ended = either.unwrap_or(Err(Cancelled));
         if ended.is_err() {
             self.note(Event::Cancelled);

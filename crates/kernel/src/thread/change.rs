@@ -80,7 +80,8 @@ pub fn set_affinity(id: u32, cores: CpuSet) -> Result<(), ChangeError> {
 ///
 /// Nothing is taken from a thread by force, for nobody could clean up after it: what it holds, it
 /// gives back itself. From now on each of its waits that can be called off ([`sleep`](super::sleep),
-/// [`wait_until`](super::wait_until), and whatever takes the token of
+/// [`wait_until`](super::wait_until), [`wait_until_deadline`](super::wait_until_deadline),
+/// [`tick`](super::tick), and whatever takes the token of
 /// [`with_cancel`](super::with_cancel)) returns an error at once, the one that it is in, too; the
 /// thread then returns from its function, which is its end. Other waits go on as if nothing had
 /// happened: a killed thread waits for its mutex, takes it, and ends at its next wait that can be

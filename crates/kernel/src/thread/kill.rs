@@ -4,7 +4,7 @@
 
 use super::end::KILLED;
 use crate::sync::{TaskAtomic, TaskCx};
-use crate::wait::{CancelToken, Cancelled, Host as _, Instant};
+use crate::wait::{CancelToken, Cancelled, Host as _, Instant, Interval, WaitError};
 use crate::{Host, WaitQueue, time};
 use core::sync::atomic::Ordering;
 use core::time::Duration;
@@ -56,6 +56,37 @@ pub fn wait_until<T>(
         note(waited.is_err());
         waited
     })
+}
+
+/// [`WaitQueue::wait_until_deadline`], unless the calling thread is killed. A condition that is true wins,
+/// and of a kill and a deadline that has passed, the kill.
+///
+/// # Errors
+///
+/// [`WaitError::Cancelled`] if the thread was killed and `cond` had just been found false;
+/// [`WaitError::TimedOut`] if `cond` was found false at or after the deadline.
+pub fn wait_until_deadline<T>(
+    cx: &mut TaskCx,
+    queue: &WaitQueue,
+    deadline: Instant,
+    cond: impl FnMut(TaskAtomic<'_>) -> Option<T>,
+) -> Result<T, WaitError> {
+    with_token(cx, |cx, token| {
+        let waited = queue.wait_until_cancelled_deadline(cx, token, deadline, cond);
+        note(matches!(waited, Err(WaitError::Cancelled)));
+        waited
+    })
+}
+
+/// [`Interval::tick`], unless the calling thread is killed. A tick that is due comes even so.
+///
+/// # Errors
+///
+/// [`Cancelled`] if it was killed before the tick was due.
+pub fn tick(cx: &mut TaskCx, interval: &mut Interval<Host>) -> Result<u64, Cancelled> {
+    sleep_until(cx, interval.next_tick())?;
+    // It is due: this does not wait.
+    Ok(interval.tick(cx))
 }
 
 /// Calls `f` with the token that a kill of the calling thread cancels: for waits that take one.

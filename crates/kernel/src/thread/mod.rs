@@ -22,7 +22,7 @@ pub use end::exit;
 pub use hung::{hung_limit, hung_reports, set_hung_limit};
 pub use info::{State, ThreadInfo, for_each, look_up, snapshot};
 pub use join::{Exit, JoinHandle, NoValue};
-pub use kill::{is_killed, sleep, sleep_until, wait_until, with_cancel};
+pub use kill::{is_killed, sleep, sleep_until, tick, wait_until, wait_until_deadline, with_cancel};
 pub use layercake_sched::{CpuSet, Nice, Priority, Realtime};
 pub use local::{Local, MAX_LOCALS};
 pub use spawn::{Builder, SpawnError, spawn};

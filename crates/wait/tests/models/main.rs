@@ -9,6 +9,7 @@
 #![cfg(loom)]
 
 mod barrier;
+mod cancelling;
 mod channel;
 mod closing;
 mod futures;

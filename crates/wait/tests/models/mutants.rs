@@ -135,3 +135,22 @@ fn poll_without_look() {
 fn taker_forgets_others() {
     rejected("TakerForgetsOthers", "primitives::mutex_excludes_3");
 }
+
+/// Those who wait are woken first and find the token as it was.
+#[test]
+fn wake_then_cancel() {
+    rejected(
+        "WakeThenCancel",
+        "cancelling::cancel_ends_a_wait_with_a_deadline",
+    );
+    rejected("WakeThenCancel", "cancelling::cancel_ends_a_sleep");
+}
+
+/// The token is asked after the last look: what came between both is left behind.
+#[test]
+fn look_then_token() {
+    rejected(
+        "LookThenToken",
+        "cancelling::an_event_before_the_cancel_wins",
+    );
+}

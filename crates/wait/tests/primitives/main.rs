@@ -2,6 +2,7 @@
 #![cfg(not(loom))]
 
 mod barrier;
+mod cancelling;
 mod channel;
 mod closing;
 mod futures;

@@ -54,6 +54,7 @@ fn every_value_arrives_once() {
                             Ok(value) => received.push(value),
                             Err(WaitError::TimedOut) => assert_eq!(i, 0),
                             Err(WaitError::Closed) => return received,
+                            Err(WaitError::Cancelled) => panic!("a channel has no token"),
                         }
                     }
                 })

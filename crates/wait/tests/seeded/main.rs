@@ -4,6 +4,7 @@
 #![cfg(all(not(loom), not(miri)))]
 
 mod barrier;
+mod cancelling;
 mod channel;
 mod closing;
 mod futures;
