@@ -45,13 +45,18 @@ pub(crate) fn on_look(_: TimerRef) {
     let core = cpu::this();
     let now = time::rough_now_ns();
     let online = CpuSet::from_bits(u64::from(cpu::online_mask()));
-    // One after the other, with no other lock held: they may be a little out of date.
+    // One after the other, with no other lock held: they may be a little out of date. A core whose
+    // lock is taken all the time is left out: it has better things to do than to be looked at.
     let mut loads = [CoreLoad::default(); cpu::MAX];
+    let mut seen = CpuSet::one(core.id());
     for other in online.without(core.id()) {
-        loads[other] = Locked::take(cpu::core(other)).queue().load();
+        if let Some(mut locked) = try_to_take(cpu::core(other)) {
+            loads[other] = locked.queue().load();
+            seen = seen.with(other);
+        }
     }
     let mut locked = Locked::take(core);
-    let balance = locked.queue().balance(core.id(), online, &loads, now);
+    let balance = locked.queue().balance(core.id(), seen, &loads, now);
     if let Some((moved, to)) = &balance.moved {
         // Under the lock of the core that it leaves.
         thread_of(moved).core.store(*to, Ordering::Relaxed);
@@ -63,6 +68,16 @@ pub(crate) fn on_look(_: TimerRef) {
     if let Some(ns) = balance.again_in {
         look_in(core, ns);
     }
+}
+
+/// Takes the lock of another core if that is free within a few hundred instructions. Does not queue
+/// up for it: interrupts are masked, and that core would have to wait for its turn behind this one.
+fn try_to_take(other: &'static Core) -> Option<Locked> {
+    const TRIES: u32 = 100;
+    (0..TRIES).find_map(|_| {
+        core::hint::spin_loop();
+        Locked::try_take(other)
+    })
 }
 
 /// Puts a thread that is on no queue on that of core `to`, which looks then.
