@@ -212,6 +212,10 @@ pub struct BenchArgs {
     #[arg(long, requires = "account", conflicts_with = "docs")]
     pub full: bool,
 
+    /// Measure the portable crates on this machine instead, beside what people would use in their place
+    #[arg(long, conflicts_with_all = ["account", "plot", "check", "update_budgets", "qemu"])]
+    pub host: bool,
+
     /// Write the figures to a file
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

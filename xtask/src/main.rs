@@ -94,6 +94,11 @@ fn run(command: Command) -> Result<()> {
             };
             test::run(&config, &options)
         }
+        Command::Bench(args) if args.host => bench::host::run(&bench::host::Options {
+            id: args.id,
+            json: args.json,
+            docs: args.docs,
+        }),
         Command::Bench(args) => {
             let options = bench::Options {
                 id: args.id,
