@@ -282,6 +282,14 @@ pub struct MutantsArgs {
     /// How many mutants are tested at a time
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
     pub jobs: u8,
+
+    /// Test only so many of each crate, chosen at random
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub sample: Option<u32>,
+
+    /// Where the random numbers for the sample begin
+    #[arg(long, value_name = "S", default_value_t = 1, requires = "sample")]
+    pub seed: u64,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
