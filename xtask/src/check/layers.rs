@@ -49,7 +49,16 @@ const LAYERS: [(&str, &[&str]); 13] = [
     ("layercake-timer", &[]),
     ("layercake-sync", &[]),
     ("layercake-arch-arm64", &[]),
-    (HOST_BENCH, &["layercake-sync"]),
+    (
+        HOST_BENCH,
+        &[
+            "layercake-sync",
+            "layercake-wait",
+            "layercake-work",
+            "layercake-sched",
+            "layercake-timer",
+        ],
+    ),
     (SIM, &["layercake-sched"]),
     // For `cargo xtask sim`: the policy itself, which builds in a second.
     ("xtask", &[SIM, "layercake-sched"]),
@@ -76,7 +85,7 @@ pub const FOR_THE_PI: [&str; 4] = [
 /// The scheduling policy over virtual time, on the workstation.
 pub const SIM: &str = "layercake-sim";
 
-/// The locks beside those of other libraries, on the workstation. Not a default member.
+/// The portable crates beside other libraries, on the workstation. Not a default member.
 pub const HOST_BENCH: &str = "layercake-host-bench";
 
 /// How libraries for one architecture or one interrupt controller begin their names.
