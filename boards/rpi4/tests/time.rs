@@ -67,6 +67,11 @@ fn what_fires_is_counted(cx: &mut TaskCx) {
         assert!(after.fired() >= before.fired() + 20, "{after:?}");
         assert!(after.latest() > Some(Duration::from_nanos(1)), "{after:?}");
         assert_eq!(time::bucket_end(9), Duration::from_nanos(1024));
+        // One jitter for each, and none larger than the largest lateness.
+        assert_eq!(after.jitter.count(), after.fired(), "{after:?}");
+        assert!(after.jitter.below(100) <= after.latest(), "{after:?}");
+        let [half, most] = [50, 99].map(|percent| after.late.below(percent));
+        assert!(half <= most && most <= after.latest(), "{after:?}");
     });
 }
 

@@ -4,8 +4,12 @@
 //! end of the running thread's turn, whichever comes first. There is no tick.
 
 mod lateness;
+mod spread;
 
-pub use lateness::{BUCKETS, Timers, bucket_end, timers};
+pub use lateness::{Timers, timers};
+#[cfg(feature = "stats")]
+pub(crate) use spread::Spread;
+pub use spread::{BUCKETS, Spans, bucket_end};
 
 use crate::cpu::{self, Core, Counts};
 use crate::platform::{self, IrqId};

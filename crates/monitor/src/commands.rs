@@ -12,6 +12,7 @@ mod echo;
 mod help;
 mod input;
 mod kill;
+mod latency;
 mod listing;
 mod locks;
 mod log;
@@ -20,6 +21,7 @@ mod panic;
 mod power;
 mod queues;
 mod sleep;
+mod spans;
 mod stall;
 mod target;
 mod threads;
@@ -44,6 +46,7 @@ pub const TABLE: &[Command<Run>] = &[
     affinity::COMMAND,
     busy::COMMAND,
     timers::COMMAND,
+    latency::COMMAND,
     locks::COMMAND,
     queues::COMMAND,
     workqueues::COMMAND,

@@ -100,6 +100,7 @@ fn switch_from(core: &'static Core, prev: &'static Thread, mut locked: Locked, w
     if !stays && !to_idle {
         locked.count(-1);
     }
+    next.latency.runs();
     core.current
         .store((&raw const *next).cast_mut(), Ordering::Relaxed);
     locked.hand_over();

@@ -48,6 +48,7 @@ fn notify(thread: &'static Thread) -> bool {
 fn wake_up(thread: &'static Thread) {
     // Only who has changed PARKED comes here, once for each park: nobody else counts.
     Counts::add(&thread.wakes);
+    thread.latency.wakes();
     make_runnable(thread, Enqueue::Wake);
 }
 

@@ -12,6 +12,7 @@ mod hung;
 mod info;
 mod join;
 mod kill;
+mod latency;
 mod local;
 mod spawn;
 mod stack;
@@ -23,6 +24,7 @@ pub use hung::{hung_limit, hung_reports, set_hung_limit};
 pub use info::{State, ThreadInfo, for_each, look_up, snapshot};
 pub use join::{Exit, JoinHandle, NoValue};
 pub use kill::{is_killed, sleep, sleep_until, tick, wait_until, wait_until_deadline, with_cancel};
+pub use latency::{LATENCY_IS_COUNTED, Latency, latency};
 pub use layercake_sched::{CpuSet, Nice, Priority, Realtime};
 pub use local::{Local, MAX_LOCALS};
 pub use spawn::{Builder, SpawnError, spawn};
@@ -113,6 +115,8 @@ pub struct Thread {
     blocked_on: (AtomicUsize, AtomicUsize),
     /// The next on the list of free threads, + 1; 0 ends it. Under the table's lock.
     next_free: AtomicU32,
+    /// How long it takes from its wakes until it runs; nothing without the feature `stats`.
+    pub(crate) latency: latency::Watch,
 }
 
 /// What of a thread needs a lock.
@@ -191,6 +195,7 @@ impl Thread {
             .named("thread"),
             blocked_on: (AtomicUsize::new(0), AtomicUsize::new(0)),
             next_free: AtomicU32::new(0),
+            latency: latency::Watch::new(),
         }
     }
 

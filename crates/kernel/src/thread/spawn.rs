@@ -150,6 +150,7 @@ impl Builder {
         thread.seat.store(core::ptr::null_mut(), Ordering::Relaxed);
         thread.tells.store(false, Ordering::Relaxed);
         thread.forget_blocked_on();
+        thread.latency.clear();
         // SAFETY: THREAD-OWN: the lock of `own` is held, and the thread is nobody's yet.
         let cancel = unsafe { &mut *thread.cancel.get() };
         if cancel.is_cancelled() {

@@ -1,34 +1,22 @@
-//! What each core's timers are: how many are armed, and how late those that fired were.
+//! What each core's timers are: how many are armed, and how late and how unevenly those that fired were.
 //!
-//! What belongs here: the counting, and the report of it. What does not: arming and firing.
+//! What belongs here: which are counted, and the report of it. What does not: arming and firing, and the
+//! counting itself (`spread.rs`).
 
 use super::Instant;
-use crate::cpu::{self, Counts};
+use super::spread::{Spans, Spread};
+use crate::cpu;
 use crate::sync::Atomic;
-use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use layercake_arch_arm64 as arch;
 
-/// How many spans of lateness are told apart: the first is 0 and 1 ns, each other one ends at twice
-/// its beginning.
-pub const BUCKETS: usize = 64;
-
-/// What a core has counted. Beside its block: that has to be small.
-struct Fired {
-    late: [AtomicU64; BUCKETS],
-}
-
-static FIRED: [Fired; cpu::MAX] = [const {
-    Fired {
-        late: [const { AtomicU64::new(0) }; BUCKETS],
-    }
-}; cpu::MAX];
+/// What each core has counted. Beside its block: that has to be small.
+static FIRED: [Spread; cpu::MAX] = [const { Spread::new() }; cpu::MAX];
 
 /// Notes that a timer fired on the calling core, `core`, `late` ns after its deadline.
 #[inline(always)]
 pub(super) fn note(core: usize, late: u64) {
-    let bucket = (late | 1).ilog2() as usize;
-    Counts::add(&FIRED[core % cpu::MAX].late[bucket]);
+    FIRED[core % cpu::MAX].note(late);
 }
 
 /// The timers of one core: what [`timers`] tells.
@@ -38,26 +26,25 @@ pub struct Timers {
     pub armed: usize,
     /// The earliest deadline of them; it may have passed, and be about to fire.
     pub next: Option<Instant>,
-    /// How many have fired, by how late that was: see [`bucket_end`].
-    pub late: [u64; BUCKETS],
+    /// How late those that fired were: from the deadline to the moment at which the interrupt's handler
+    /// read the clock.
+    pub late: Spans,
+    /// How unevenly they fired: by how much each was later, or less late, than the one before. For timers
+    /// at equal distances, that is how much the time between two differs from their distance. (The first is
+    /// compared with one that is not late.)
+    pub jitter: Spans,
 }
 
 impl Timers {
     /// How many have fired.
     pub fn fired(&self) -> u64 {
-        self.late.iter().sum()
+        self.late.count()
     }
 
     /// More than any that fired was late: the end of the last bucket that has one.
     pub fn latest(&self) -> Option<Duration> {
-        self.late.iter().rposition(|n| *n > 0).map(bucket_end)
+        self.late.below(100)
     }
-}
-
-/// The lateness below which one is counted in bucket `n` of [`Timers::late`], if it is in none before.
-/// (How late: from the deadline to the moment at which the interrupt's handler read the clock.)
-pub fn bucket_end(n: usize) -> Duration {
-    Duration::from_nanos(2_u64.checked_pow(n as u32 + 1).unwrap_or(u64::MAX))
 }
 
 /// What the timers of core `id` are. The counts go on meanwhile. From any context. O(1).
@@ -66,7 +53,7 @@ pub fn bucket_end(n: usize) -> Duration {
 ///
 /// If there can be no such core.
 pub fn timers(id: usize) -> Timers {
-    let fired = &FIRED[id];
+    let (late, jitter) = FIRED[id].read();
     let state = arch::irq::save();
     // SAFETY: CX-MASKED: interrupts are masked, and nothing sleeps until they are restored.
     let queue = cpu::core(id).timers.lock(unsafe { Atomic::assume() });
@@ -77,6 +64,7 @@ pub fn timers(id: usize) -> Timers {
     Timers {
         armed,
         next: next.map(Instant::from_nanos),
-        late: fired.late.each_ref().map(|n| n.load(Ordering::Relaxed)),
+        late,
+        jitter,
     }
 }

@@ -1,20 +1,21 @@
-//! `timers`: what is armed on each core, and how late what fired was.
+//! `timers`: what is armed on each core, and how late and how unevenly what fired was.
 
 use super::Run;
+use super::spans::{Below, histogram};
 use crate::{
     args::number, failure::Failure, out::say, session::Session, show::Span, table::Command,
 };
-use core::fmt::Write;
+use core::fmt::{self, Write};
 use heapless::{String, Vec};
 use layercake_kernel::{
     cpu,
-    time::{self, BUCKETS, Timers},
+    time::{self, Timers},
 };
 
 pub const COMMAND: Command<Run> = Command {
     name: "timers",
     synopsis: "[CORE]",
-    help: "shows each core's timers: armed, next deadline, fired, how late those were",
+    help: "shows each core's timers: armed, next deadline, fired, how late and how unevenly",
     run,
 };
 
@@ -33,47 +34,39 @@ fn run<'a>(_: &mut Session<'_>, args: &[&'a str]) -> Result<(), Failure<'a>> {
         .map(|core| (core, time::timers(core)))
         .collect();
     let now = time::now();
-    say!("core  armed  next deadline       fired  all less late than");
+    say!("core  armed  next deadline       fired  all less late than  all less uneven than");
     for (core, timers) in &all {
-        let mut next = String::<32>::new();
-        let mut latest = String::<32>::new();
-        let _ = match timers.latest() {
-            None => write!(latest, "-"),
-            Some(latest_end) => write!(latest, "{}", Span(latest_end)),
-        };
-        // Neither is ever longer than its text can be.
+        let mut next = String::<40>::new();
+        // It is never longer than its text can be.
         let _ = match timers.next {
             None => write!(next, "-"),
             Some(at) => write!(next, "in {}", Span(at.saturating_duration_since(now))),
         };
         say!(
-            "{core:>4}{:>7}  {next:>13}{:>12}{latest:>20}",
+            "{core:>4}{:>7}  {next:>13}{:>12}{:>20}{:>22}",
             timers.armed,
             timers.fired(),
+            Below(timers.latest()),
+            Below(timers.jitter.below(100)),
         );
     }
-    histogram(&all);
+    let late = all.iter().map(|(core, timers)| (Core(*core), &timers.late));
+    histogram("How late they fired", late);
+    let jitter = (all.iter()).map(|(core, timers)| (Core(*core), &timers.jitter));
+    histogram(
+        "How unevenly: how much later, or less late, than the one before",
+        jitter,
+    );
     Ok(())
 }
 
-/// How many fired how late: a row for each span of lateness that has any, a column for each core.
-fn histogram(all: &[(usize, Timers)]) {
-    say!("How late they fired:");
-    let mut line = String::<96>::new();
-    let _ = write!(line, "{:>12}", "less than");
-    for (core, _) in all {
-        let _ = write!(line, "{:>10} {core}", "core");
-    }
-    say!("{line}");
-    for bucket in 0..BUCKETS {
-        if all.iter().all(|(_, timers)| timers.late[bucket] == 0) {
-            continue;
-        }
-        line.clear();
-        let _ = write!(line, "{:>12}", Span(time::bucket_end(bucket)));
-        for (_, timers) in all {
-            let _ = write!(line, "{:>12}", timers.late[bucket]);
-        }
-        say!("{line}");
+/// A core as a column's name.
+struct Core(usize);
+
+impl fmt::Display for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::<8>::new();
+        write!(text, "core {}", self.0)?;
+        f.pad(&text)
     }
 }
