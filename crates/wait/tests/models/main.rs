@@ -11,15 +11,18 @@
 mod barrier;
 mod channel;
 mod closing;
+mod deadlines;
 mod futures;
-mod idle;
-mod invariants;
+mod interrupts;
+mod leaving;
 mod lecture;
 mod mutants;
+mod order;
 mod permits;
 mod primitives;
 mod queue;
 mod rwlock;
+mod support;
 
 use std::io::Read;
 use std::process::{Command, Stdio};
