@@ -119,7 +119,7 @@ impl<H: Host> WaitQueue<H> {
     fn wait_telling<T>(
         &self,
         cx: &mut TaskCx,
-        deadline: Option<Instant>,
+        mut deadline: Option<Instant>,
         mode: Mode,
         tell: impl Fn(&'static str),
         mut cond: impl FnMut(TaskAtomic<'_>) -> Option<T>,
@@ -152,6 +152,9 @@ impl<H: Host> WaitQueue<H> {
                 return Err(TimedOut);
             }
             waiter.prepare_again(self, cx);
+            if mutant!(VainWakeExtends) {
+                deadline = None;
+            }
         }
     }
 }

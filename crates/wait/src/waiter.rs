@@ -204,7 +204,8 @@ impl<'q, H: Host> Waiter<'q, H> {
         let mut parked = false;
         while self.node.state.load(Acquire) == state::WAITING {
             tell(queue.name());
-            H::park(cx, deadline);
+            let extends = parked && mutant!(VainWakeExtends);
+            H::park(cx, deadline.filter(|_| !extends));
             parked = true;
             if let Some(deadline) = deadline
                 && self.is_waiting()
