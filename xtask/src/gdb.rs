@@ -31,16 +31,12 @@ pub fn run(
     let port = free_port()?;
     let log = workspace::output_dir("")?.join("gdb-console.log");
     let machine = Machine {
-        boot: Boot::Raw(image.raw),
-        uart: config.uart(),
-        dtb: None,
         script,
-        icount: false,
         stub: Stub::Tcp(port),
         console: Console::Pty,
         log: Some(log.clone()),
         resets: true,
-        extra: Vec::new(),
+        ..Machine::unattended(Boot::Raw(image.raw), config.uart())
     };
     let mut command = machine.command(qemu);
     command.stdin(Stdio::null()).stdout(Stdio::piped());

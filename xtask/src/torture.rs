@@ -16,7 +16,7 @@ use crate::{
     config::Config,
     error::{Context, Result, fail},
     process::{self, Group, Process},
-    qemu::machine::{Boot, Console, Machine, Stub},
+    qemu::machine::{Boot, Machine},
     setup::{self, emulator::Qemu},
     workspace,
 };
@@ -43,16 +43,8 @@ pub fn run(qemu: &Qemu, config: &Config, options: &Options) -> Result<()> {
     let lasts = Duration::from_secs_f64(options.minutes * 60.0).max(Duration::from_secs(1));
     println!("torture for {} s, seed {seed}", lasts.as_secs());
     let machine = Machine {
-        boot: Boot::Raw(image.raw),
-        uart: config.uart(),
-        dtb: None,
         script: Some(format!("seconds={} seed={seed}", lasts.as_secs())),
-        icount: false,
-        stub: Stub::None,
-        console: Console::Terminal { monitor: false },
-        log: None,
-        resets: false,
-        extra: Vec::new(),
+        ..Machine::unattended(Boot::Raw(image.raw), config.uart())
     };
     let mut command = machine.command(qemu);
     command.stdin(Stdio::piped());

@@ -6,6 +6,7 @@
 
 mod affinity;
 mod busy;
+mod cores;
 mod cpu;
 mod demo;
 mod echo;

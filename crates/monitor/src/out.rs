@@ -15,6 +15,12 @@ macro_rules! say {
 }
 pub(crate) use say;
 
+/// Says that `what` (with its verb) is counted with the feature `stats` alone, and how to have that.
+pub fn not_counted(what: &str) {
+    say!("{what} not counted in this build; the feature `stats` does that:");
+    say!("cargo xtask qemu --features stats");
+}
+
 /// The echo of the line editor: collected, and printed in pieces, so that a paste does not take
 /// the console's lock for each of its bytes.
 #[derive(Debug, Default)]

@@ -9,7 +9,7 @@ use crate::{
     cargo,
     config::Config,
     error::{Context, Error, Result, fail},
-    qemu::machine::{Boot, Console, Machine, Stub},
+    qemu::machine::{Boot, Machine},
     setup::{self, emulator::Qemu},
     test::session::{self, End, Outcome},
     workspace,
@@ -63,16 +63,9 @@ pub fn measure(
     name: &str,
 ) -> Result<Measured> {
     let machine = Machine {
-        boot: Boot::Raw(image.raw.clone()),
-        uart: config.uart(),
-        dtb: None,
         script: id.map(str::to_owned),
         icount: true,
-        stub: Stub::None,
-        console: Console::Terminal { monitor: false },
-        log: None,
-        resets: false,
-        extra: Vec::new(),
+        ..Machine::unattended(Boot::Raw(image.raw.clone()), config.uart())
     };
     let mut command = machine.command(qemu);
     command.stdin(Stdio::null());

@@ -56,6 +56,22 @@ pub struct Machine {
 }
 
 impl Machine {
+    /// A machine that nobody types at, on this terminal, and that ends the emulator when it is reset.
+    pub fn unattended(boot: Boot, uart: Uart) -> Self {
+        Self {
+            boot,
+            uart,
+            dtb: None,
+            script: None,
+            icount: false,
+            stub: Stub::None,
+            console: Console::Terminal { monitor: false },
+            log: None,
+            resets: false,
+            extra: Vec::new(),
+        }
+    }
+
     pub fn command(&self, qemu: &Qemu) -> Command {
         let mut command = Command::new(&qemu.path);
         // The machine has 2 GiB and four cores, and QEMU takes no other numbers.
@@ -130,16 +146,9 @@ mod tests {
 
     fn line(change: impl FnOnce(&mut Machine)) -> String {
         let mut machine = Machine {
-            boot: Boot::Raw("k.img".into()),
-            uart: Uart::Pl011,
-            dtb: None,
-            script: None,
-            icount: false,
-            stub: Stub::None,
             console: Console::Terminal { monitor: true },
-            log: None,
             resets: true,
-            extra: Vec::new(),
+            ..Machine::unattended(Boot::Raw("k.img".into()), Uart::Pl011)
         };
         change(&mut machine);
         let command = machine.command(&Qemu::fake());

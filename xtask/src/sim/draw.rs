@@ -2,10 +2,7 @@
 
 use layercake_sim::{Machine, Run};
 
-use super::{
-    load::{Load, Span},
-    report,
-};
+use super::{load::Load, report, span::Span};
 use crate::bench::svg::{Anchor, Picture};
 
 const LEFT: f64 = 70.0;

@@ -4,6 +4,7 @@
 mod draw;
 mod load;
 mod report;
+mod span;
 
 use std::{fs, path::PathBuf};
 

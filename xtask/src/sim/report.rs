@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use layercake_sched::Priority;
 use layercake_sim::Machine;
 
-use super::load::{Load, Span};
+use super::{load::Load, span::Span};
 
 /// The report of a run.
 pub fn text(load: &Load, machine: &Machine) -> String {

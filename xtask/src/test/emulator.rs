@@ -24,7 +24,7 @@ use crate::{
     error::{Context, Error, Result},
     qemu::{
         self,
-        machine::{Boot, Console, Machine, Stub},
+        machine::{Boot, Machine},
     },
     setup::emulator::Qemu,
     workspace::{self, Scope},
@@ -207,20 +207,15 @@ fn try_check(qemu: &Qemu, ready: &Ready, out: &Path) -> Result<Verdict> {
         config,
     } = ready;
     directives.dtb.as_deref().map_or(Ok(()), qemu::check_dtb)?;
+    let boot = match directives.elf {
+        true => Boot::Elf(image.elf.clone()),
+        false => Boot::Raw(image.raw.clone()),
+    };
     let machine = Machine {
-        boot: match directives.elf {
-            true => Boot::Elf(image.elf.clone()),
-            false => Boot::Raw(image.raw.clone()),
-        },
-        uart: config.uart(),
         dtb: directives.dtb.clone(),
         script: directives.script.clone(),
         icount: directives.icount,
-        stub: Stub::None,
-        console: Console::Terminal { monitor: false },
-        log: None,
-        resets: false,
-        extra: Vec::new(),
+        ..Machine::unattended(boot, config.uart())
     };
     let mut command = machine.command(qemu);
     command.stdin(std::process::Stdio::null());

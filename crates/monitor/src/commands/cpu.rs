@@ -2,17 +2,11 @@
 //! takes no tick.
 
 use super::Run;
-use super::listing::idle_times;
-use crate::{
-    failure::Failure,
-    out::say,
-    session::Session,
-    show::{Percent, Span},
-    table::Command,
-};
+use super::cores::{Idle, online};
+use crate::{failure::Failure, out::say, session::Session, show::Span, table::Command};
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
-use layercake_kernel::{cpu, time};
+use layercake_kernel::cpu;
 
 pub const COMMAND: Command<Run> = Command {
     name: "cpu",
@@ -25,19 +19,18 @@ pub const COMMAND: Command<Run> = Command {
 const WINDOW: Duration = Duration::from_millis(200);
 
 fn run<'a>(session: &mut Session<'_>, _: &[&'a str]) -> Result<(), Failure<'a>> {
-    let (start, before) = (time::now(), idle_times());
+    let before = Idle::now();
     session.pause(WINDOW)?;
-    let (after, span) = (idle_times(), time::now().saturating_duration_since(start));
+    let after = Idle::now();
     let here = cpu::current();
     say!("core    load     time idle  interrupts  from cores  from timer    switches");
-    for core in (0..cpu::MAX).filter(|core| cpu::online_mask() & (1 << core) != 0) {
-        let idled = after[core].saturating_sub(before[core]);
+    for core in online() {
         let counts = cpu::counts(core);
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         say!(
             "{core:>4}{:>8}{:>14}{:>12}{:>12}{:>12}{:>12}{}",
-            Percent::of(span.saturating_sub(idled), span),
-            Span(after[core]),
+            after.load(core, &before),
+            Span(after.of(core)),
             count(&counts.irqs),
             count(&counts.sgis),
             count(&counts.timer),
@@ -45,6 +38,6 @@ fn run<'a>(session: &mut Session<'_>, _: &[&'a str]) -> Result<(), Failure<'a>> 
             if core == here { "  (this console)" } else { "" },
         );
     }
-    say!("The load is that of {}.", Span(span));
+    say!("The load is that of {}.", Span(after.since(&before)));
     Ok(())
 }

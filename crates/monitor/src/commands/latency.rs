@@ -2,7 +2,13 @@
 
 use super::spans::{Below, histogram};
 use super::{Run, target};
-use crate::{failure::Failure, out::say, session::Session, show::Count, table::Command};
+use crate::{
+    failure::Failure,
+    out::{not_counted, say},
+    session::Session,
+    show::Count,
+    table::Command,
+};
 use layercake_kernel::thread::{self, LATENCY_IS_COUNTED};
 
 pub const COMMAND: Command<Run> = Command {
@@ -15,8 +21,7 @@ pub const COMMAND: Command<Run> = Command {
 fn run<'a>(_: &mut Session<'_>, args: &[&'a str]) -> Result<(), Failure<'a>> {
     let one = args.first().map(|word| target::find(word)).transpose()?;
     if !LATENCY_IS_COUNTED {
-        say!("how long threads wait is not counted in this build; `--features stats` counts it:");
-        say!("cargo xtask qemu --features stats");
+        not_counted("how long threads wait is");
         return Ok(());
     }
     let Some(one) = one else {

@@ -9,8 +9,7 @@ use core::cmp::Reverse;
 use core::fmt::{self, Write};
 use core::time::Duration;
 use heapless::String;
-use layercake_kernel::cpu;
-use layercake_kernel::thread::{self, Priority, State, ThreadInfo};
+use layercake_kernel::thread::{Priority, State, ThreadInfo};
 
 /// What a list can be ordered by, as people name it.
 pub const ORDERS: &[&str] = &["id", "name", "cpu", "time", "switches"];
@@ -75,13 +74,6 @@ pub fn print<'a>(rows: impl Iterator<Item = &'a Row>, span: Duration) {
             info.waits_on.unwrap_or("-"),
         );
     }
-}
-
-/// How long each core has idled.
-pub fn idle_times() -> [Duration; cpu::MAX] {
-    core::array::from_fn(|core| {
-        thread::look_up(core as u32).map_or(Duration::ZERO, |idle| idle.run_time)
-    })
 }
 
 fn state(state: State) -> &'static str {

@@ -3,7 +3,7 @@
 use super::Run;
 use crate::{
     failure::Failure,
-    out::say,
+    out::{not_counted, say},
     session::Session,
     show::{Count, Span},
     table::Command,
@@ -20,8 +20,7 @@ pub const COMMAND: Command<Run> = Command {
 
 fn run<'a>(_: &mut Session<'_>, _: &[&'a str]) -> Result<(), Failure<'a>> {
     if !stats::ON {
-        say!("locks are not counted in this build; `--features stats` counts them:");
-        say!("cargo xtask qemu --features stats");
+        not_counted("locks are");
         return Ok(());
     }
     say!("       taken      waited  longest hold  longest wait  lock");

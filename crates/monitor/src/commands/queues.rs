@@ -7,7 +7,7 @@
 use super::Run;
 use crate::{
     failure::Failure,
-    out::say,
+    out::{not_counted, say},
     session::Session,
     show::{Count, Span},
     table::Command,
@@ -36,8 +36,7 @@ fn run<'a>(_: &mut Session<'_>, _: &[&'a str]) -> Result<(), Failure<'a>> {
     };
     say!("{}", Count(count, "queue"));
     if !stats::ON {
-        say!("wakes are not counted in this build; `--features stats` counts them:");
-        say!("cargo xtask qemu --features stats");
+        not_counted("wakes are");
     }
     match thread::hung_limit() {
         Some(limit) => say!(

@@ -1,6 +1,7 @@
 //! `timers`: what is armed on each core, and how late and how unevenly what fired was.
 
 use super::Run;
+use super::cores::online;
 use super::spans::{Below, histogram};
 use crate::{
     args::number, failure::Failure, out::say, session::Session, show::Span, table::Command,
@@ -20,11 +21,10 @@ pub const COMMAND: Command<Run> = Command {
 };
 
 fn run<'a>(_: &mut Session<'_>, args: &[&'a str]) -> Result<(), Failure<'a>> {
-    let up = |core: &usize| cpu::online_mask() & (1 << core) != 0;
-    let mut wanted: Vec<usize, { cpu::MAX }> = (0..cpu::MAX).filter(up).collect();
+    let mut wanted: Vec<usize, { cpu::MAX }> = online().collect();
     if let Some(word) = args.first() {
         let core = number("CORE", word, 0..=cpu::MAX as u64 - 1)? as usize;
-        if !up(&core) {
+        if !wanted.contains(&core) {
             return Err(Failure::because(format_args!("core {core} is not up")));
         }
         wanted.retain(|one| *one == core);

@@ -1,18 +1,17 @@
 //! `top`: the threads that have had the most of the machine, again each second, until `q` or Ctrl-C.
 
-use super::{Run, listing};
+use super::{
+    Run,
+    cores::{Idle, online},
+    listing,
+};
 use crate::{
-    args::number,
-    failure::Failure,
-    out::say,
-    session::Session,
-    show::{Percent, Span},
-    table::Command,
+    args::number, failure::Failure, out::say, session::Session, show::Span, table::Command,
 };
 use core::fmt::Write;
 use core::time::Duration;
 use heapless::String;
-use layercake_kernel::{cpu, kprint, thread, time};
+use layercake_kernel::{kprint, thread, time};
 
 pub const COMMAND: Command<Run> = Command {
     name: "top",
@@ -32,8 +31,7 @@ fn run<'a>(session: &mut Session<'_>, args: &[&'a str]) -> Result<(), Failure<'a
     let times = args
         .first()
         .map_or(Ok(u64::MAX), |word| number("TIMES", word, 1..=1_000_000))?;
-    let (mut start, mut before, mut idle) =
-        (time::now(), thread::snapshot(), listing::idle_times());
+    let (mut start, mut before, mut idle) = (time::now(), thread::snapshot(), Idle::now());
     for _ in 0..times {
         let end = start + SPAN;
         loop {
@@ -44,17 +42,12 @@ fn run<'a>(session: &mut Session<'_>, args: &[&'a str]) -> Result<(), Failure<'a
                 Ok(None) => break,
             }
         }
-        let (now, after, idle_now) = (time::now(), thread::snapshot(), listing::idle_times());
+        let (now, after, idle_now) = (time::now(), thread::snapshot(), Idle::now());
         let span = now.saturating_duration_since(start);
         let mut loads = String::<64>::new();
-        for core in (0..cpu::MAX).filter(|core| cpu::online_mask() & (1 << core) != 0) {
-            let idled = idle_now[core].saturating_sub(idle[core]);
+        for core in online() {
             // There is room for four.
-            let _ = write!(
-                loads,
-                "{:>8}",
-                Percent::of(span.saturating_sub(idled), span)
-            );
+            let _ = write!(loads, "{:>8}", idle_now.load(core, &idle));
         }
         kprint!("{HOME}");
         say!(

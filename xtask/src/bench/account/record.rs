@@ -19,7 +19,7 @@ use crate::{
     error::{Context, Result, fail},
     gdb,
     process::{Group, Process},
-    qemu::machine::{Boot, Console, Machine, Stub},
+    qemu::machine::{Boot, Machine, Stub},
     setup::emulator::Qemu,
     workspace,
 };
@@ -59,16 +59,10 @@ pub fn record(
     fs::write(&path, "").cannot("write", &path)?;
     let port = gdb::free_port()?;
     let machine = Machine {
-        boot: Boot::Raw(image.raw.clone()),
-        uart: config.uart(),
-        dtb: None,
         script: Some(target.pattern.to_owned()),
         icount: true,
         stub: Stub::Tcp(port),
-        console: Console::Terminal { monitor: false },
-        log: None,
-        resets: false,
-        extra: Vec::new(),
+        ..Machine::unattended(Boot::Raw(image.raw.clone()), config.uart())
     };
     let mut command = machine.command(qemu);
     command

@@ -4,6 +4,7 @@
 //! beside it what the other kinds of queue promise. Each item naps a little when it has spoken, so
 //! that one sees which of them others wait for.
 
+use super::super::cores::online;
 use super::crew::Crew;
 use crate::{failure::Failure, out::say, session::Session, show::Span};
 use alloc::{sync::Arc, vec::Vec};
@@ -38,8 +39,7 @@ const ALONE: usize = 6;
 static ORDERED: WorkQueue = WorkQueue::ordered("demo: ordered");
 
 pub fn run(session: &mut Session<'_>) -> Result<(), Failure<'static>> {
-    let cores = (0..cpu::MAX).filter(|core| cpu::online_mask() & (1 << core) != 0);
-    let cores: Vec<usize> = cores.collect();
+    let cores: Vec<usize> = online().collect();
     say!(
         "Items go to five kinds of queue at once. All but the last sleep for {} when they have spoken.",
         Span(NAP)
