@@ -41,6 +41,14 @@ impl core::fmt::Display for TimedOut {
 
 impl core::error::Error for TimedOut {}
 
+/// Whether a waiter looks if it was woken before it parks. It need not if it has not parked since it was
+/// put on the queue: then a wake has left its permit, and the park returns at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LookFirst {
+    Yes,
+    No,
+}
+
 /// One thread's place on a wait queue, on its own stack.
 ///
 /// ```
@@ -186,7 +194,7 @@ impl<'q, H: Host> Waiter<'q, H> {
     #[inline(always)]
     fn block(self: Pin<&Self>, cx: &mut TaskCx, deadline: Option<Instant>) -> Result<(), TimedOut> {
         match self.queue.get() {
-            Some(queue) => self.block_on(queue, cx, deadline),
+            Some(queue) => self.block_on(queue, cx, deadline, LookFirst::Yes),
             None => Ok(()),
         }
     }
@@ -198,9 +206,12 @@ impl<'q, H: Host> Waiter<'q, H> {
         queue: &'q WaitQueue<H>,
         cx: &mut TaskCx,
         deadline: Option<Instant>,
+        look_first: LookFirst,
     ) -> Result<(), TimedOut> {
         let mut parked = false;
-        while self.node.state.load(Acquire) == state::WAITING {
+        while (look_first == LookFirst::No && !parked)
+            || self.node.state.load(Acquire) == state::WAITING
+        {
             H::blocked_on(queue.name());
             H::park(cx, deadline);
             parked = true;
@@ -218,7 +229,8 @@ impl<'q, H: Host> Waiter<'q, H> {
         Ok(())
     }
 
-    /// Blocks, and looks: by the end it is off the queue, and a wake-one that it got is used.
+    /// Blocks, and looks: by the end it is off the queue, and a wake-one that it got is used. The caller
+    /// has not parked since it was put on the queue.
     ///
     /// If `look` panics the wake-one is still to be handed on. `None` in the answer's first
     /// place is what `look` said; the second tells whether the deadline ended the wait.
@@ -230,7 +242,7 @@ impl<'q, H: Host> Waiter<'q, H> {
         deadline: Option<Instant>,
         look: impl FnOnce(&mut TaskCx) -> Option<T>,
     ) -> (Option<T>, Result<(), TimedOut>) {
-        let blocked = self.block_on(queue, cx, deadline);
+        let blocked = self.block_on(queue, cx, deadline, LookFirst::No);
         let found = look(cx);
         if found.is_some() {
             self.queue.set(None);
@@ -249,15 +261,14 @@ impl<'q, H: Host> Waiter<'q, H> {
         cx: &mut TaskCx,
         look: impl FnOnce(&mut TaskCx) -> Option<T>,
     ) -> Option<T> {
-        let mut parked = false;
-        while self.node.state.load(Acquire) == state::WAITING {
+        loop {
             H::idle_on(queue.name());
             H::park(cx, None);
-            parked = true;
+            if self.node.state.load(Acquire) != state::WAITING {
+                break;
+            }
         }
-        if parked {
-            queue.note_run(&self.node.woken);
-        }
+        queue.note_run(&self.node.woken);
         let found = look(cx);
         if found.is_some() {
             self.queue.set(None);
