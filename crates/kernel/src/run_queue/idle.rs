@@ -14,7 +14,7 @@ use layercake_sched::{CpuSet, Enqueue, pull_from};
 /// until an interrupt.
 pub(crate) fn idle_loop() -> ! {
     let core = cpu::this();
-    core.idle_since.store(time::now_ns(), Ordering::Relaxed);
+    core.idle_since.store(time::ticks(), Ordering::Relaxed);
     cpu::IDLE.fetch_or(1 << core.id(), Ordering::Relaxed);
     loop {
         arch::irq::mask();
@@ -51,12 +51,12 @@ fn pull(core: &'static Core) -> Pulled {
     let Some(mut locked) = Locked::try_take(cpu::core(from)) else {
         return Pulled::NotNow;
     };
-    let now = time::now_ns();
+    let now = time::ticks();
     let Some(pulled) = locked.queue().pull(CpuSet::one(core.id()), now) else {
         return Pulled::Nothing;
     };
     let thread = thread_of(&pulled);
-    thread.core.store(core.id(), Ordering::Relaxed);
+    thread.set_core(core.id());
     drop(locked);
     let mut locked = Locked::take(core);
     if !thread.allowed().contains(core.id()) {
@@ -70,7 +70,7 @@ fn pull(core: &'static Core) -> Pulled {
     Pulled::One
 }
 
-/// How long a core has idled. Its run queue is locked by the caller.
+/// How long a core has idled, in ticks. Its run queue is locked by the caller.
 pub(super) fn idle_time(core: &Core, now: u64) -> u64 {
     let mut time = core.idle_time.load(Ordering::Relaxed);
     if cpu::IDLE.load(Ordering::Relaxed) & (1 << core.id()) != 0 {
