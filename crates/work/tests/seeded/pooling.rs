@@ -5,12 +5,12 @@ use crate::{MANY, SOME, World, explore};
 use layercake_sync::TaskCx;
 use layercake_wait::block_on::WordHandle;
 use layercake_wait::host::seeded::{JoinHandle, SeededHost, pick, point, spawn};
-use layercake_wait::{Host, sleep};
+use layercake_wait::{Host, WaitQueue, sleep};
 use layercake_work::{Queued, Recruiter, Running, Seat};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 type Work<T> = crate::Work<T>;
@@ -33,20 +33,30 @@ fn sit(seat: Option<Seat<SeededHost>>) {
     });
 }
 
-/// Around what blocks: what a kernel's host does around its park.
-fn asleep(cx: &mut TaskCx, how_long: Duration) {
+/// `f` blocks: what a kernel's host does around its park.
+fn asleep(f: impl FnOnce()) {
     let me = me();
     let seat = SEATS.with_borrow(|seats| seats[&me]);
     // SAFETY: SEAT: this thread's own.
     unsafe { seat.worker_blocking() };
-    sleep::<SeededHost>(cx, how_long);
+    f();
     // SAFETY: SEAT, as above.
     unsafe { seat.worker_running() };
 }
 
+/// What an item does.
+#[derive(Clone, Copy)]
+enum Does {
+    Sleep,
+    Compute,
+    /// Sleeps until one that opens the gate has run, which came after it.
+    WaitAtGate,
+    OpenGate,
+}
+
 struct Note {
     pool: &'static Pool,
-    sleeps: bool,
+    does: Does,
     runs: AtomicUsize,
 }
 
@@ -54,16 +64,51 @@ struct Pool {
     recruiter: Recruiter<SeededHost>,
     /// How many of those that compute do so now.
     computing: AtomicUsize,
+    gate: WaitQueue<SeededHost>,
+    open: AtomicBool,
+}
+
+impl Pool {
+    fn new() -> World<Self> {
+        SEATS.with_borrow_mut(HashMap::clear);
+        World::new(Self {
+            recruiter: Recruiter::new("recruiter"),
+            computing: AtomicUsize::new(0),
+            gate: WaitQueue::new("gate"),
+            open: AtomicBool::new(false),
+        })
+    }
+
+    fn item(&'static self, does: Does) -> World<Work<Note>> {
+        let note = Note {
+            pool: self,
+            does,
+            runs: AtomicUsize::new(0),
+        };
+        World::new(Work::with_data("item", note, run))
+    }
 }
 
 fn run(it: &Running<'_, SeededHost, Note>, cx: &mut TaskCx) {
+    let pool = it.pool;
     point();
-    if it.sleeps {
-        asleep(cx, Duration::from_nanos(pick(20) as u64));
-    } else {
-        assert_eq!(it.pool.computing.fetch_add(1, Relaxed), 0, "two at once");
-        point();
-        it.pool.computing.fetch_sub(1, Relaxed);
+    match it.does {
+        Does::Sleep => {
+            asleep(|| sleep::<SeededHost>(cx, Duration::from_nanos(pick(20) as u64)));
+        }
+        Does::WaitAtGate => asleep(|| {
+            pool.gate
+                .wait_until(cx, |_| pool.open.load(Relaxed).then_some(()));
+        }),
+        Does::Compute | Does::OpenGate => {
+            assert_eq!(pool.computing.fetch_add(1, Relaxed), 0, "two at once");
+            point();
+            pool.computing.fetch_sub(1, Relaxed);
+        }
+    }
+    if matches!(it.does, Does::OpenGate) {
+        pool.open.store(true, Relaxed);
+        pool.gate.wake_all();
     }
     it.runs.fetch_add(1, Relaxed);
 }
@@ -95,15 +140,11 @@ fn recruit(
 }
 
 /// A pool of one at a time and three workers at most, with a rescuer or without a host that refuses:
-/// each item runs, though most of them sleep.
+/// each item runs, though half of them sleep until one that came later has run.
 #[test]
 fn k6_every_item_runs() {
     explore(MANY, |cx| {
-        SEATS.with_borrow_mut(HashMap::clear);
-        let world = World::new(Pool {
-            recruiter: Recruiter::new("recruiter"),
-            computing: AtomicUsize::new(0),
-        });
+        let world = Pool::new();
         let recruiter = &world.get().recruiter;
         let queue = World::new(WorkQueue::pool("pool", 1, 3, recruiter));
         let pool = queue.get();
@@ -113,16 +154,17 @@ fn k6_every_item_runs() {
             let over = over.clone();
             move |cx| recruit(cx, pool, recruiter, &over)
         });
-        let items: Vec<_> = (0..6)
-            .map(|n| {
-                let note = Note {
-                    pool: world.get(),
-                    sleeps: n % 3 != 2,
-                    runs: AtomicUsize::new(0),
-                };
-                World::new(Work::with_data("item", note, run))
-            })
-            .collect();
+        let items: Vec<_> = [
+            Does::WaitAtGate,
+            Does::WaitAtGate,
+            Does::Compute,
+            Does::WaitAtGate,
+            Does::Sleep,
+            Does::OpenGate,
+        ]
+        .into_iter()
+        .map(|does| world.get().item(does))
+        .collect();
         let queuers: Vec<_> = items
             .chunks(3)
             .map(|items| {
@@ -165,24 +207,15 @@ fn k6_every_item_runs() {
 #[test]
 fn k6_the_rescuer_is_the_last_resort() {
     explore(SOME, |cx| {
-        SEATS.with_borrow_mut(HashMap::clear);
-        let world = World::new(Pool {
-            recruiter: Recruiter::new("recruiter"),
-            computing: AtomicUsize::new(0),
-        });
+        let world = Pool::new();
         let queue = World::new(WorkQueue::pool("pool", 1, 1, &world.get().recruiter));
         let pool = queue.get();
         let worker = spawn(move |cx| pool.run_worker_seated(cx, sit));
         let rescuer = spawn(move |cx| pool.run_rescuer(cx, sit));
-        let items = [true, true, false].map(|sleeps| {
-            let note = Note {
-                pool: world.get(),
-                sleeps,
-                runs: AtomicUsize::new(0),
-            };
-            World::new(Work::with_data("item", note, run))
-        });
+        let items =
+            [Does::WaitAtGate, Does::Compute, Does::OpenGate].map(|does| world.get().item(does));
         for round in 1..=2 {
+            world.get().open.store(false, Relaxed);
             for item in &items {
                 assert_eq!(pool.queue(item.get()), Queued::New);
             }
