@@ -15,6 +15,7 @@ mod heap;
 mod interrupts;
 mod keystroke;
 mod locking;
+mod masking;
 mod messages;
 mod meter;
 mod policy;

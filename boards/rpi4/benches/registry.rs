@@ -2,8 +2,8 @@
 //! there is nothing to measure yet.
 
 use crate::{
-    basic, deadlines, heap, interrupts, keystroke, locking, messages, policy, remote, switching,
-    threads, waking, working,
+    basic, deadlines, heap, interrupts, keystroke, locking, masking, messages, policy, remote,
+    switching, threads, waking, working,
 };
 use layercake_kernel::TaskCx;
 
@@ -217,6 +217,19 @@ pub const BENCHES: &[Bench] = &[
         working::item,
         MANY,
         "queue so many items to an idle worker of lower priority on this core and block until the last has run; per item",
+    ),
+    // Last, for their crowds leave the heap in another state.
+    each(
+        "wake.masked",
+        masking::wake_all,
+        CROWDS,
+        "the longest stretch with interrupts masked in wake_all on a queue of so many equal threads of this core: with the queue's lock, or making one of them runnable",
+    ),
+    each(
+        "sem.masked",
+        masking::release_many,
+        CROWDS,
+        "the same in release_many of as many permits as threads wait for",
     ),
 ];
 
