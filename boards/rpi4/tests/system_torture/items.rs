@@ -96,25 +96,26 @@ fn enter(queued: Queued, kind: Option<&AtomicU64>) {
 fn run(item: &Running<'_, Host, Data>, cx: &mut TaskCx) {
     let twice = item.inside.swap(true, SeqCst);
     assert!(!twice, "an item runs twice at a time");
-    match item.random.below(64) {
-        0..8 => enter(item.again(), Some(&BOOKS.again)),
-        8..10 => enter(item.again_on(any_queue(&item.random)), Some(&BOOKS.again)),
-        10 => {
+    match item.random.below(512) {
+        0..64 => enter(item.again(), Some(&BOOKS.again)),
+        64..70 => enter(item.again_on(any_queue(&item.random)), Some(&BOOKS.again)),
+        // There is one lock for all that is delayed: seldom, or it is all that happens.
+        70 => {
             let delay = soon(&item.random);
             enter(
                 item.again_after(system_work::delays(), delay),
                 Some(&BOOKS.again),
             );
         }
-        11 => time::sleep(cx, soon(&item.random)),
-        12 => item.random.dawdle(1000),
+        71..76 => time::sleep(cx, soon(&item.random)),
+        76..80 => item.random.dawdle(1000),
         _ => {}
     }
     item.inside.store(false, SeqCst);
     add(&BOOKS.ran);
 }
 
-/// Up to 60 microseconds.
+/// Up to 66 microseconds.
 fn soon(random: &Random) -> Duration {
     Duration::from_nanos(1 << random.below(17))
 }
@@ -198,7 +199,7 @@ fn turn(cx: &mut TaskCx, random: &Random) {
     interrupts::have_work_queued(any_core(random));
     let item = any_item(random);
     match random.below(32) {
-        0 | 1 => {
+        0 if random.below(4) == 0 => {
             let (queue, delay) = (any_queue(random), soon(random));
             let queued = system_work::delays().queue_after(queue, item, delay);
             enter(queued, Some(&BOOKS.delayed));
