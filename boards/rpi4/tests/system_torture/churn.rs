@@ -107,7 +107,7 @@ fn some_priority(random: &Random) -> Priority {
     }
 }
 
-fn turn(cx: &mut TaskCx, random: &Random, kept: &mut Vec<Passing>) {
+fn turn(cx: &mut TaskCx, random: &Random, kept: &mut [Passing]) {
     for _ in 0..random.below(4) {
         let who = random.below(KEPT as u64) as usize;
         disturb(cx, random, &mut kept[who]);
