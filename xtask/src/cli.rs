@@ -243,11 +243,11 @@ pub struct BenchArgs {
 #[derive(Args)]
 pub struct TortureArgs {
     /// How long
-    #[arg(long, value_name = "N", default_value = "1", value_parser = minutes)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = minutes, allow_hyphen_values = true)]
     pub minutes: f64,
 
     /// Where the random numbers begin, 1 or more; another one each time unless given
-    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "S", value_parser = seed, allow_hyphen_values = true)]
     pub seed: Option<u64>,
 
     #[command(flatten)]
@@ -260,6 +260,12 @@ fn minutes(text: &str) -> Result<f64, String> {
     minutes
         .filter(|minutes| *minutes > 0.0 && *minutes <= 10_080.0)
         .ok_or_else(|| "it must be a number of minutes, more than 0 and at most 10080".into())
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    let seed = text.parse::<u64>().ok();
+    seed.filter(|seed| *seed > 0)
+        .ok_or_else(|| format!("it must be a whole number from 1 to {}", u64::MAX))
 }
 
 #[derive(Args)]
@@ -318,6 +324,15 @@ mod tests {
         assert_eq!(minutes("0.5"), Ok(0.5));
         for bad in ["0", "-1", "10081", "nan", "inf", "long"] {
             assert!(minutes(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_seed_is_a_number_but_not_zero() {
+        assert_eq!(seed("7"), Ok(7));
+        assert_eq!(seed(&u64::MAX.to_string()), Ok(u64::MAX));
+        for bad in ["0", "-1", "1.5", "", "any", "18446744073709551616"] {
+            assert!(seed(bad).is_err(), "{bad}");
         }
     }
 

@@ -21,7 +21,7 @@ mod support;
 
 use core::cell::UnsafeCell;
 use core::pin::pin;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering, compiler_fence, fence};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, compiler_fence, fence};
 use layercake_kernel::{Waiter, kprintln};
 use support::*;
 
@@ -102,57 +102,84 @@ fn a_missing_lock_is_found(cx: &mut TaskCx) {
 /// be found by running.
 fn a_load_overtakes_a_store_without_a_fence(cx: &mut TaskCx) {
     let end = time::now() + PATIENCE;
-    let mut rounds = 0;
-    let mut seen = 0;
+    let (mut rounds, mut trials, mut seen) = (0, 0, 0);
     while seen == 0 {
-        assert!(time::now() < end, "not in {rounds} rounds");
+        assert!(
+            time::now() < end,
+            "not in {rounds} rounds, {trials} meetings"
+        );
         rounds += 1;
-        seen += both_read_the_old(cx, false);
-        let fenced = both_read_the_old(cx, true);
+        let (met, both_old) = both_read_the_old(cx, false);
+        (trials, seen) = (trials + met, seen + both_old);
+        let (_, fenced) = both_read_the_old(cx, true);
         assert_eq!(fenced, 0, "in spite of the fence");
     }
-    kprintln!("  {seen} times, in {rounds} rounds of {TRIALS}");
+    kprintln!("  {seen} times, in {rounds} rounds, {trials} meetings of {PAIRS} pairs");
 }
 
-const TRIALS: usize = 2_000;
+/// How often the two cores meet in a round, at the most, and for how long.
+const TRIALS: usize = 1_000;
+const LONGEST: Duration = Duration::from_secs(1);
+/// Pairs of words at each meeting: the two are in step only for a moment.
+const PAIRS: usize = 16;
 
-/// How often both cores read the old value.
-fn both_read_the_old(cx: &mut TaskCx, fenced: bool) -> usize {
+/// How often the cores met, and how often both read the old value of a pair.
+fn both_read_the_old(cx: &mut TaskCx, fenced: bool) -> (usize, usize) {
     /// A word of its own line, so that the two do not travel together.
     #[repr(align(64))]
     struct Word(AtomicUsize);
-    static WORDS: [Word; 2] = [const { Word(AtomicUsize::new(0)) }; 2];
-    static READ: [[AtomicUsize; TRIALS]; 2] =
-        [const { [const { AtomicUsize::new(0) }; TRIALS] }; 2];
+    static WORDS: [[Word; PAIRS]; 2] = [const { [const { Word(AtomicUsize::new(0)) }; PAIRS] }; 2];
+    static READ: [[[AtomicUsize; PAIRS]; TRIALS]; 2] =
+        [const { [const { [const { AtomicUsize::new(0) }; PAIRS] }; TRIALS] }; 2];
     static READY: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
-    WORDS
-        .iter()
-        .for_each(|word| word.0.store(0, Ordering::Relaxed));
-    READY
-        .iter()
-        .for_each(|ready| ready.store(0, Ordering::Relaxed));
+    static OVER: AtomicBool = AtomicBool::new(false);
+    let reset = |word: &AtomicUsize| word.store(0, Ordering::Relaxed);
+    WORDS.iter().flatten().for_each(|word| reset(&word.0));
+    READY.iter().for_each(reset);
+    OVER.store(false, Ordering::Relaxed);
+    let end = time::now() + LONGEST;
     let threads = [0, 1].map(|me: usize| {
         spawn_on(me + 1, Priority::fifo(5), move |_| {
+            let random = Random::new(me as u64 + 1);
             for trial in 1..=TRIALS {
-                // In step, as far as that can be.
+                // In step, as far as that can be: no clock is read in between, that takes too long.
                 READY[me].store(trial, Ordering::Release);
-                spin_until("the other one is there", || {
-                    READY[1 - me].load(Ordering::Acquire) >= trial
-                });
-                WORDS[me].0.store(trial, Ordering::Relaxed);
-                if fenced {
-                    fence(Ordering::SeqCst);
-                } else {
-                    compiler_fence(Ordering::SeqCst);
+                while READY[1 - me].load(Ordering::Acquire) < trial {
+                    if OVER.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    core::hint::spin_loop();
                 }
-                READ[me][trial - 1]
-                    .store(WORDS[1 - me].0.load(Ordering::Relaxed), Ordering::Relaxed);
+                random.dawdle(3);
+                for pair in 0..PAIRS {
+                    WORDS[me][pair].0.store(trial, Ordering::Relaxed);
+                    if fenced {
+                        fence(Ordering::SeqCst);
+                    } else {
+                        compiler_fence(Ordering::SeqCst);
+                    }
+                    let read = WORDS[1 - me][pair].0.load(Ordering::Relaxed);
+                    READ[me][trial - 1][pair].store(read, Ordering::Relaxed);
+                }
+                if time::now() > end {
+                    OVER.store(true, Ordering::Relaxed);
+                }
             }
         })
     });
     threads.into_iter().for_each(|thread| _ = thread.join(cx));
-    let read = |me: usize, trial: usize| READ[me][trial].load(Ordering::Relaxed);
-    (0..TRIALS)
-        .filter(|trial| read(0, *trial) <= *trial && read(1, *trial) <= *trial)
-        .count()
+    // Who is there in the next one has read all of the last.
+    let ready = READY.each_ref().map(|ready| ready.load(Ordering::Relaxed));
+    let met = match ready[0].min(ready[1]) {
+        TRIALS => TRIALS,
+        last => last.saturating_sub(1),
+    };
+    let old = |me: usize, trial: usize, pair: usize| {
+        READ[me][trial][pair].load(Ordering::Relaxed) <= trial
+    };
+    let both = (0..met)
+        .flat_map(|trial| (0..PAIRS).map(move |pair| (trial, pair)))
+        .filter(|&(trial, pair)| old(0, trial, pair) && old(1, trial, pair))
+        .count();
+    (met, both)
 }

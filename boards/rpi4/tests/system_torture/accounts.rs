@@ -7,7 +7,7 @@ use core::fmt;
 use core::sync::atomic::Ordering::Relaxed;
 use layercake_kernel::memory::{self, Usage};
 use layercake_kernel::wait::stats::{self, Stats};
-use layercake_kernel::{console, thread};
+use layercake_kernel::{console, system_work, thread};
 
 /// More wakes are never on their way at once: there are not so many threads.
 const MOST_IN_FLIGHT: usize = 1000;
@@ -46,7 +46,10 @@ impl Memory {
         static GO: WaitQueue = WaitQueue::new("torture: warming up");
         static GONE: core::sync::atomic::AtomicBool = core::sync::atomic::AtomicBool::new(false);
         let wait = |cx: &mut TaskCx| GO.wait_until(cx, |_| GONE.load(Relaxed).then_some(()));
-        let threads: Vec<_> = (0..64 + churn::AT_ONCE)
+        // The parties', those who come and go, and all the workers that there can be.
+        let workers = system_work::all().count() * system_work::MOST_WORKERS;
+        let count = 72 + churn::AT_ONCE as usize + workers;
+        let threads: Vec<_> = (0..count)
             .map(|_| Builder::new("warm-up").spawn(wait).expect("a thread"))
             .collect();
         GONE.store(true, Relaxed);
@@ -80,8 +83,10 @@ pub struct Done {
     handed_on: u64,
     timeouts: u64,
     cancels: u64,
-    items: u64,
-    threads: u64,
+    /// Queued, run, coalesced, cancelled.
+    items: [u64; 4],
+    /// Ended, of them killed; and how often one was changed.
+    threads: [u64; 3],
     switches: u64,
     irqs: u64,
     sgis: u64,
@@ -102,8 +107,8 @@ impl Done {
             handed_on: wakes(|queue| queue.handed_on),
             timeouts: wakes(|queue| queue.timeouts),
             cancels: wakes(|queue| queue.cancels),
-            items: items::ran(),
-            threads: churn::ended(),
+            items: items::done(),
+            threads: churn::done(),
             switches: cores().map(cpu::switches).sum(),
             irqs: counts(|core| core.irqs.load(Relaxed)),
             sgis: counts(|core| core.sgis.load(Relaxed)),
@@ -112,14 +117,19 @@ impl Done {
         }
     }
 
+    /// How many items were queued.
+    pub fn queued(&self) -> u64 {
+        self.items[0]
+    }
+
     pub fn since(&self, before: &Self) -> Self {
         Self {
             wakeups: self.wakeups - before.wakeups,
             handed_on: self.handed_on - before.handed_on,
             timeouts: self.timeouts - before.timeouts,
             cancels: self.cancels - before.cancels,
-            items: self.items - before.items,
-            threads: self.threads - before.threads,
+            items: less(self.items, before.items),
+            threads: less(self.threads, before.threads),
             switches: self.switches - before.switches,
             irqs: self.irqs - before.irqs,
             sgis: self.sgis - before.sgis,
@@ -129,18 +139,24 @@ impl Done {
     }
 }
 
+fn less<const N: usize>(now: [u64; N], before: [u64; N]) -> [u64; N] {
+    core::array::from_fn(|n| now[n] - before[n])
+}
+
 impl fmt::Display for Done {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [queued, ran, coalesced, cancelled] = self.items;
+        let [threads, killed, changes] = self.threads;
         write!(
             f,
-            "{} wakeups ({} handed on, {} timeouts, {} cancels), {} items, {} threads, \
-             {} switches, {} interrupts ({} software, {} timer; {} bytes typed)",
+            "{} wakeups ({} handed on, {} timeouts, {} cancels), \
+             {queued} items queued ({ran} run, {coalesced} coalesced, {cancelled} cancelled), \
+             {threads} threads ({killed} killed, {changes} changes), {} switches, \
+             {} interrupts ({} software, {} timer; {} bytes typed)",
             self.wakeups,
             self.handed_on,
             self.timeouts,
             self.cancels,
-            self.items,
-            self.threads,
             self.switches,
             self.irqs,
             self.sgis,

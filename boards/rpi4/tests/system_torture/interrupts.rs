@@ -3,7 +3,7 @@
 //! waits with a deadline.
 
 use crate::support::*;
-use crate::{Crew, Party, boxes, is_over, ways};
+use crate::{Crew, Party, boxes, is_over, items, ways};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use layercake_kernel::{IrqCx, console, platform};
 
@@ -22,6 +22,8 @@ static ASKERS: [WaitQueue; ASKING] = [const { WaitQueue::new("torture: askers") 
 static ASKED: [AtomicU64; ASKING] = [const { AtomicU64::new(0) }; ASKING];
 static ANSWERED: [AtomicU64; ASKING] = [const { AtomicU64::new(0) }; ASKING];
 static NUMBERS: [AtomicU32; ASKING] = [const { AtomicU32::new(0) }; ASKING];
+/// The software interrupt whose handler queues work.
+static QUEUES_WORK: AtomicU32 = AtomicU32::new(0);
 static TYPED: AtomicU64 = AtomicU64::new(0);
 
 /// Makes the handlers known.
@@ -30,6 +32,13 @@ pub fn register(cx: &mut TaskCx) {
     for (n, handler) in HANDLERS.into_iter().enumerate() {
         NUMBERS[n].store(register_sgi(cx, n as u32, handler), SeqCst);
     }
+    let number = register_sgi(cx, ASKING as u32, |_| items::queue_from_interrupt());
+    QUEUES_WORK.store(number, SeqCst);
+}
+
+/// Interrupts `core`, which then queues work in the handler.
+pub fn have_work_queued(core: usize) {
+    platform::get().send_sgi(core, QUEUES_WORK.load(SeqCst));
 }
 
 /// In the handler.

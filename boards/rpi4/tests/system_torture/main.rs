@@ -7,28 +7,35 @@
 //! is a panic that names the seed. `cargo xtask torture` runs the case that its options ask for.
 //!
 //! The same image with a known mistake switched on in the wait queues must fail, in the party that
-//! is there to find it: a torture that could not fail would prove nothing. That the emulator shows reordered stores is `canary.rs`'s.
+//! is there to find it: a torture that could not fail would prove nothing. That the emulator shows
+//! reordered stores is `canary.rs`'s.
 //@ features: stats
 //@ wait: the torture begins
 //@ send-repeated: 700 typed while the torture runs, to make the UART interrupt it\r
 //@ case: waits
 //@ timeout: 150
 //@ expect: every account is right
+//@ case: works
+//@ timeout: 150
+//@ expect: every account is right
 //@ case: all
-//@ timeout: 180
+//@ timeout: 240
 //@ expect: every account is right
 //@ case: a_lost_wakeup_is_found
-//@ full
 //@ timeout: 60
 //@ exit: 101
 //@ features: mutants
-//@ expect: the party `pairs` stands still
+//@ expect: a wake was lost: both sides of pair
 //@ case: a_swallowed_wake_is_found
 //@ timeout: 150
 //@ exit: 101
 //@ features: mutants
 //@ expect: the party `relays` stands still
 //@ case: five_million_wakeups
+//@ full
+//@ timeout: 3000
+//@ expect: every account is right
+//@ case: five_million_items
 //@ full
 //@ timeout: 3000
 //@ expect: every account is right
@@ -43,6 +50,7 @@
 extern crate alloc;
 
 mod accounts;
+mod beats;
 mod boxes;
 mod churn;
 mod interrupts;
@@ -66,10 +74,18 @@ entry!(&board_rpi4::BOARD, main);
 struct Plan {
     parties: &'static [Party],
     seed: u64,
-    /// It ends when both are reached; or, short of the wakeups, at the longest.
+    /// It ends when all three are reached; or, short of the counts, at the longest.
     shortest: Duration,
-    longest: Duration,
     wakeups: u64,
+    items: u64,
+    longest: Duration,
+}
+
+impl Plan {
+    /// Whether so much was done as it asks for.
+    fn is_reached(&self, done: &Done) -> bool {
+        done.wakeups >= self.wakeups && done.queued() >= self.items
+    }
 }
 
 /// One kind of torment.
@@ -85,18 +101,28 @@ struct Party {
     check: fn(at_end: bool),
 }
 
-static WAITS: [Party; 4] = [pairs::PARTY, relays::PARTY, boxes::PARTY, interrupts::PARTY];
+static WAITS: [Party; 5] = [
+    pairs::PARTY,
+    relays::PARTY,
+    boxes::PARTY,
+    interrupts::PARTY,
+    beats::PARTY,
+];
+/// With waits that end in interrupts beside those interrupts that queue work.
+static WORKS: [Party; 3] = [items::PARTY, interrupts::PARTY, beats::PARTY];
 /// Who alone finds a known mistake soonest, however busy the machine is.
 static PAIRS: [Party; 1] = [pairs::PARTY];
 static RELAYS: [Party; 1] = [relays::PARTY];
-static ALL: [Party; 7] = [
+static ALL: [Party; 8] = [
     pairs::PARTY,
     relays::PARTY,
     boxes::PARTY,
     interrupts::PARTY,
     locks::PARTY,
     items::PARTY,
+    // This one changes the threads of all that come before it.
     churn::PARTY,
+    beats::PARTY,
 ];
 
 /// Set when the parties are to end.
@@ -124,16 +150,23 @@ fn plan(asked: &str) -> Plan {
         shortest: Duration::from_secs(seconds),
         longest: Duration::from_secs(seconds),
         wakeups: 0,
+        items: 0,
     };
     match asked {
         "waits" => lasting(&WAITS, 10),
-        "all" => lasting(&ALL, 15),
+        "works" => lasting(&WORKS, 5),
+        "all" => lasting(&ALL, 60),
         "a_lost_wakeup_is_found" => mutant("CheckThenEnqueue", lasting(&PAIRS, 50)),
         "a_swallowed_wake_is_found" => mutant("SwallowedWakeOne", lasting(&RELAYS, 50)),
         "five_million_wakeups" => Plan {
             longest: Duration::from_secs(2700),
             wakeups: 5_000_000,
             ..lasting(&WAITS, 60)
+        },
+        "five_million_items" => Plan {
+            longest: Duration::from_secs(2700),
+            items: 5_000_000,
+            ..lasting(&WORKS, 60)
         },
         "an_hour" => lasting(&ALL, 3600),
         _ => parse(asked).unwrap_or_else(|| panic!("there is no case `{asked}`")),
@@ -220,7 +253,7 @@ fn run(cx: &mut TaskCx, plan: &Plan) {
             told = now;
             kprintln!("{:5} s: {done}", lasted.as_secs());
         }
-        if lasted >= plan.longest || (lasted >= plan.shortest && done.wakeups >= plan.wakeups) {
+        if lasted >= plan.longest || (lasted >= plan.shortest && plan.is_reached(&done)) {
             break;
         }
     }
@@ -229,11 +262,7 @@ fn run(cx: &mut TaskCx, plan: &Plan) {
     kprintln!("{done}");
     accounts::check(true, seed);
     memory.check(cx, seed);
-    assert!(
-        done.wakeups >= plan.wakeups,
-        "only {} wakeups",
-        done.wakeups
-    );
+    assert!(plan.is_reached(&done), "that is not what was asked for");
     kprintln!("every account is right, seed {seed}");
 }
 

@@ -5,23 +5,27 @@ use core::pin::pin;
 use layercake_kernel::wait::{CancelToken, wait_any};
 use layercake_kernel::{Host, Waiter};
 
-/// A token that nobody ever cancels, and a queue that nobody ever wakes.
-static NEVER: CancelToken<Host> = CancelToken::new("torture: never cancelled");
-static SILENT: WaitQueue = WaitQueue::new("torture: silent");
+/// Tokens that nobody ever cancels, and queues that nobody ever wakes. Enough that few threads share
+/// one: else all would wait for its lock, and for nothing else.
+const SPARE: usize = 64;
+static NEVER: [CancelToken<Host>; SPARE] =
+    [const { CancelToken::new("torture: never cancelled") }; SPARE];
+static SILENT: [WaitQueue; SPARE] = [const { WaitQueue::new("torture: silent") }; SPARE];
 
 /// Waits on `queue` until `ready`, in one of the ways that have no end but a wake: a wake that is
 /// lost is never made good.
 pub fn wait(cx: &mut TaskCx, random: &Random, queue: &WaitQueue, ready: impl Fn() -> bool) {
     let look = || ready().then_some(());
+    let mine = thread::current_id() as usize % SPARE;
     match random.below(6) {
         0 | 1 => queue.wait_until(cx, |_| look()),
         2 => queue.idle_until(cx, |_| look()),
         3 => {
-            let ended = queue.wait_until_cancelled(cx, &NEVER, |_| look());
+            let ended = queue.wait_until_cancelled(cx, &NEVER[mine], |_| look());
             assert!(ended.is_ok(), "cancelled by nobody");
         }
         4 => {
-            let ended = wait_any(cx, [&SILENT, queue], None, |_| look());
+            let ended = wait_any(cx, [&SILENT[mine], queue], None, |_| look());
             assert!(ended.is_ok(), "timed out without a deadline");
         }
         _ => {
