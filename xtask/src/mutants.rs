@@ -38,7 +38,7 @@ const CRATES: [(&str, &[Round]); 5] = [
             Round {
                 options: "--all-features",
                 ..Round::of(
-                    "--test adapters --test cells --test runtime_check --test rw_tries --test stats",
+                    "--test adapters --test cells --test reports --test runtime_check --test rw_tries --test stats",
                 )
             },
             // What is there only without a feature.
@@ -52,7 +52,9 @@ const CRATES: [(&str, &[Round]); 5] = [
                 options: "--features stats",
                 ..Round::of("--test primitives --test queue")
             },
-            Round::of("--lib --test conformance --test interrupts --test seeded --test sequential"),
+            Round::of(
+                "--lib --test reports --test conformance --test interrupts --test seeded --test sequential",
+            ),
             Round {
                 options: "--features stats",
                 ..Round::of("--test stats --test stats_full")

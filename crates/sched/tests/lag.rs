@@ -108,3 +108,20 @@ fn who_is_alone_may_yield_at_no_cost() {
     assert_eq!(rq.next_event(), Some(SLICE / 2 + SLICE));
     assert!(rq.current().unwrap().is(&alone));
 }
+
+/// Who moves in the middle of its request has the rest of it there; who slept asks anew.
+#[test]
+fn a_request_goes_along_to_another_core() {
+    for (how, rest) in [(Enqueue::Migrate, SLICE / 2), (Enqueue::Wake, SLICE)] {
+        let (mut rq, runs, _) = pair(0);
+        let now = SLICE / 2;
+        rq.put_prev(now, PutPrev::Preempted);
+        let runs = rq.dequeue(&runs, now).expect("it waits");
+        let (mut there, _) = elsewhere(now);
+        there.enqueue(runs.clone(), now, how);
+        there.block_current(now);
+        assert!(there.pick_next(now).unwrap().is(&runs));
+        there.enqueue(thread(Priority::NORMAL), now, Enqueue::New);
+        assert_eq!(there.next_event(), Some(now + rest), "{how:?}");
+    }
+}

@@ -5,7 +5,7 @@ use crate::{cargo, error::Result, workspace};
 
 /// What is built and tested again with every feature of the locks: the tests that are about the
 /// features, and those of the locks themselves.
-pub const LOCKS: [&str; 16] = [
+pub const LOCKS: [&str; 18] = [
     "--package",
     "layercake-sync",
     "--all-features",
@@ -16,6 +16,8 @@ pub const LOCKS: [&str; 16] = [
     "masks",
     "--test",
     "order",
+    "--test",
+    "reports",
     "--test",
     "runtime_check",
     "--test",

@@ -1,0 +1,94 @@
+//! Who sleeps when there is nothing to do, and who is called when there is: that work gets done late, or
+//! by a thread that spins, is seen by no test that only looks whether it got done.
+#![cfg(not(loom))]
+
+use layercake_sync::TaskCx;
+use layercake_wait::host::std::{StdHost, enter, spawn};
+use layercake_wait::{Host, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Barrier};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+/// `StdHost`, with a count of its parks.
+struct Counting;
+
+static PARKS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: HOST: it is `StdHost` in all that counts.
+unsafe impl Host for Counting {
+    type Cpu = <StdHost as Host>::Cpu;
+    type Task = Thread;
+
+    fn current() -> Thread {
+        StdHost::current()
+    }
+    fn park(cx: &mut TaskCx, deadline: Option<Instant>) {
+        PARKS.fetch_add(1, SeqCst);
+        StdHost::park(cx, deadline);
+    }
+    fn unpark(task: &Thread) {
+        StdHost::unpark(task);
+    }
+    fn now() -> Instant {
+        StdHost::now()
+    }
+}
+
+fn until(what: &str, f: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !f() {
+        assert!(start.elapsed() < Duration::from_secs(60), "{what}");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn the_keeper_of_delays_sleeps_until_the_first() {
+    static DELAYS: layercake_work::Delays<Counting> = layercake_work::Delays::new("delays");
+    static QUEUE: layercake_work::WorkQueue<Counting> = layercake_work::WorkQueue::new("queue");
+    static ITEM: layercake_work::Work<Counting> = layercake_work::Work::new("item", |_, _| {});
+    let hour = Duration::from_secs(3600);
+    assert!(DELAYS.queue_after(&QUEUE, &ITEM, hour).accepted());
+    let keeper = spawn(|cx| DELAYS.run(cx));
+    until("the keeper never sleeps", || PARKS.load(SeqCst) > 0);
+    DELAYS.close();
+    keeper.join().unwrap();
+    assert!(!ITEM.is_pending());
+}
+
+#[test]
+fn a_recruiter_whom_nobody_asks_waits_until_its_deadline() {
+    static RECRUITER: layercake_work::Recruiter<StdHost> =
+        layercake_work::Recruiter::new("recruiter");
+    enter(|cx| {
+        let deadline = StdHost::now() + Duration::from_millis(5);
+        RECRUITER.wait(cx, Some(deadline));
+        assert!(StdHost::now() >= deadline);
+    });
+}
+
+/// Of two workers that sleep, the second is called for the second item, though the first is up.
+#[test]
+fn each_item_calls_a_worker_as_long_as_one_sleeps() {
+    type Work<T> = layercake_work::Work<StdHost, T>;
+    static QUEUE: layercake_work::WorkQueue<StdHost> = layercake_work::WorkQueue::new("two");
+    let workers = [(); 2].map(|()| spawn(|cx| QUEUE.run_worker(cx)));
+    // Each of them waits for the other, which another worker must run.
+    let both = Arc::new(Barrier::new(2));
+    let items = [(); 2].map(|()| {
+        let both = both.clone();
+        Arc::new(Work::with_data("one of two", both, |run, _| {
+            run.wait();
+        }))
+    });
+    for round in 1..=20 {
+        until("both sleep", || QUEUE.report().idle == 2);
+        for item in &items {
+            assert!(QUEUE.queue(item).accepted());
+        }
+        until("both run", || QUEUE.report().ran == 2 * round);
+    }
+    QUEUE.close();
+    workers.into_iter().for_each(|one| one.join().unwrap());
+}
