@@ -50,7 +50,7 @@ fn neither_the_young_nor_the_old_of_a_queue_are_anothers() {
     for (m, timer) in timers.iter().enumerate() {
         assert!(queues[m / ARMED].cancel(timer));
     }
-    assert!(queues.iter().all(|q| q.is_empty() && q.len() == 0));
+    assert!(queues.iter().all(TimerQueue::is_empty));
 }
 
 #[test]

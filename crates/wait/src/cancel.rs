@@ -1,7 +1,7 @@
 //! Waits with a deadline that can be called off as well.
 //!
 //! What belongs here: what ends with its event, at its deadline, or by a token, whichever is first.
-//! What does not: the token, and waits that have no deadline ([`crate::wait_any`]).
+//! What does not: the token, and waits that have no deadline ([`mod@crate::wait_any`]).
 
 use crate::close::WaitError;
 use crate::host::Host;
