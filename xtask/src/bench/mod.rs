@@ -87,6 +87,7 @@ pub fn run(config: &Config, options: &Options) -> Result<()> {
     if all && (options.docs || options.update_budgets) {
         let accounts = account::of_book(&qemu, &image, config, &report)?;
         page::update(&report, &accounts, &peers, &versions)?;
+        plot::write_for_book(&report, &peers)?;
         println!("{} has these figures", page::FILE);
     }
     if options.check {

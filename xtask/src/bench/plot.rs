@@ -14,15 +14,33 @@ use crate::{
     workspace,
 };
 
+/// What the book shows of cost against size, and where its pictures are.
+const BOOK: [&str; 3] = ["sched.pick_rt", "sched.pick_fair", "timer.arm"];
+const BOOK_FOLDER: &str = "docs/cost";
+
 /// Writes the pictures into a folder, which is made if need be; gives their number.
 ///
 /// # Errors
 ///
 /// The folder or a file cannot be written.
 pub fn write(report: &Report, peers: &Peers, folder: &Path) -> Result<usize> {
+    save(&pictures(report, peers), folder)
+}
+
+/// Writes those pictures that the book shows.
+///
+/// # Errors
+///
+/// A file cannot be written.
+pub fn write_for_book(report: &Report, peers: &Peers) -> Result<()> {
+    let mut pictures = pictures(report, peers);
+    pictures.retain(|(name, _)| BOOK.contains(&name.as_str()));
+    save(&pictures, &workspace::root().join(BOOK_FOLDER)).map(drop)
+}
+
+fn save(pictures: &[(String, String)], folder: &Path) -> Result<usize> {
     fs::create_dir_all(folder).cannot("make", folder)?;
-    let pictures = pictures(report, peers);
-    for (name, svg) in &pictures {
+    for (name, svg) in pictures {
         workspace::write(&folder.join(format!("{name}.svg")), svg.as_bytes())?;
     }
     Ok(pictures.len())
@@ -337,6 +355,18 @@ mod tests {
         assert!(pictures[1].1.contains(">to 30 000<"));
         for (_, svg) in pictures {
             assert!(!svg.contains("NaN") && !svg.contains("inf\""));
+        }
+    }
+
+    #[test]
+    fn the_book_shows_what_there_is() {
+        let page = fs::read_to_string(workspace::root().join("docs/benchmarks.md")).unwrap();
+        for id in BOOK {
+            let shown = page.contains(&format!("](cost/{id}.svg)"));
+            let file = workspace::root()
+                .join(BOOK_FOLDER)
+                .join(format!("{id}.svg"));
+            assert!(shown && file.is_file(), "{id}");
         }
     }
 
