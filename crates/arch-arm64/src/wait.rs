@@ -43,6 +43,45 @@ pub fn while_eq(word: &AtomicU32, value: u32) -> u32 {
     now
 }
 
+/// Takes a ticket lock: draws the ticket in the upper half of `*word` and waits until it is in the lower
+/// half, too, which is read with acquire; returns it. Six instructions if the lock is free.
+///
+/// The holder gives the lock to the next ticket by a store-release to the lower half, which is the event
+/// that ends the `wfe`.
+///
+/// # Safety
+///
+/// `word` points to the word of a ticket lock, aligned to 4, which lives.
+#[inline(always)]
+pub unsafe fn take_ticket(word: *mut u32) -> u16 {
+    let mine: u16;
+    // SAFETY: changes one aligned word, by the caller's promise.
+    unsafe {
+        asm!(
+            "2: ldaxr {mine:w}, [{word}]",
+            "add {next:w}, {mine:w}, #0x10, lsl #12",
+            "stxr {failed:w}, {next:w}, [{word}]",
+            "cbnz {failed:w}, 2b",
+            // Equal halves: it is our turn.
+            "eor {next:w}, {mine:w}, {mine:w}, ror #16",
+            "cbz {next:w}, 4f",
+            "lsr {mine:w}, {mine:w}, #16",
+            "sevl",
+            "3: wfe",
+            "ldaxrh {next:w}, [{word}]",
+            "cmp {next:w}, {mine:w}",
+            "b.ne 3b",
+            "4:",
+            mine = out(reg) mine,
+            next = out(reg) _,
+            failed = out(reg) _,
+            word = in(reg) word,
+            options(nostack),
+        );
+    }
+    mine
+}
+
 /// Waits until `*word == value`, which is read with acquire. Three instructions when it is so
 /// already, and four for each change of the word.
 ///

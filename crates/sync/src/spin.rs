@@ -2,7 +2,7 @@
 
 use crate::context::{Masked, TaskAtomic};
 use crate::cpu::Cpu;
-use crate::facade::{AtomicU32, UnsafeCell};
+use crate::facade::{AtomicU16, UnsafeCell};
 use crate::mask::{IrqOff, Mask, NoMask, PreemptOff};
 use crate::raw::{DefaultRaw, RawLock};
 use crate::ticket::TicketLock;
@@ -178,7 +178,7 @@ impl<T: ?Sized, M: Mask> SpinLock<T, M, TicketLock> {
     /// holder's stack: with release, of the number to the word. `None` in a build that watches its
     /// locks: there [`force_unlock`](SpinLock::force_unlock) has to be called.
     #[inline(always)]
-    pub fn release_by_store(&self, held: u32) -> Option<(&AtomicU32, u32)> {
+    pub fn release_by_store(&self, held: u16) -> Option<(&AtomicU16, u16)> {
         QUIET.then(|| self.inner.raw.release_by_store(held))
     }
 }

@@ -4,23 +4,24 @@
 //! order in which they came. (Mellor-Crummey and Scott, "Algorithms for scalable synchronization
 //! on shared-memory multiprocessors", 1991.)
 //!
-//! Two words and not two halves of one: the word being served is written by the holder alone,
-//! with a plain store-release, and it alone is what waiters watch. The ticket stays in the
-//! guard, so that giving back needs no load.
+//! Two halves of one word: the one being served is written by the holder alone, with a plain
+//! store-release, and the ticket stays in the guard, so that giving back needs no load. A machine may
+//! draw a ticket and see whose turn it is with one access to both: see [`Cpu::take_ticket`].
 
 use crate::cpu::Cpu;
-use crate::facade::AtomicU32;
+use crate::facade::AtomicU16;
 use crate::raw::RawLock;
 use core::sync::atomic::Ordering;
 
-/// The lock word pair: the next ticket to draw, and the one being served.
+/// The lock word: the ticket being served, and the next one to draw.
 ///
-/// Fair among at most 2^32 - 1 takers at a time. Two cores that wait share one cache line: with
+/// Fair among at most 2^16 - 1 takers at a time. Two cores that wait share one cache line: with
 /// many cores and long queues see [`crate::queued::QueuedLock`].
 #[derive(Debug)]
+#[repr(C, align(4))]
 pub struct TicketLock {
-    next: AtomicU32,
-    serving: AtomicU32,
+    serving: AtomicU16,
+    next: AtomicU16,
 }
 
 impl TicketLock {
@@ -28,8 +29,8 @@ impl TicketLock {
     #[cfg(not(loom))]
     pub const fn new() -> Self {
         Self {
-            next: AtomicU32::new(0),
-            serving: AtomicU32::new(0),
+            serving: AtomicU16::new(0),
+            next: AtomicU16::new(0),
         }
     }
 
@@ -37,24 +38,42 @@ impl TicketLock {
     #[cfg(loom)]
     pub fn new() -> Self {
         Self {
-            next: AtomicU32::new(0),
-            serving: AtomicU32::new(0),
+            serving: AtomicU16::new(0),
+            next: AtomicU16::new(0),
         }
     }
 
     /// Takes the lock, waiting for its turn; returns the ticket.
     #[inline(always)]
-    pub fn lock<C: Cpu>(&self) -> u32 {
+    pub fn lock<C: Cpu>(&self) -> u16 {
+        C::take_ticket(self)
+    }
+
+    /// The first half of taking it: draws a ticket. For [`Cpu::take_ticket`].
+    #[inline(always)]
+    pub fn draw(&self) -> u16 {
         // Relaxed: drawing a ticket gives nothing but a place; the load of `serving` is what
         // makes the last holder's stores visible.
-        let mine = self.next.fetch_add(1, Ordering::Relaxed);
-        C::wait_until_eq(&self.serving, mine);
-        mine
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Whether `ticket` is the one being served: then what the last holder did is visible. For
+    /// [`Cpu::take_ticket`].
+    #[inline(always)]
+    pub fn serves(&self, ticket: u16) -> bool {
+        self.serving.load(Ordering::Acquire) == ticket
+    }
+
+    /// The word for machine code that takes the lock ([`Cpu::take_ticket`]): the ticket being served is
+    /// at the address itself, the next one to draw two bytes on.
+    #[inline(always)]
+    pub fn as_ptr(&self) -> *mut u32 {
+        core::ptr::from_ref(self).cast_mut().cast()
     }
 
     /// Takes the lock if it is free; returns the ticket.
     #[inline(always)]
-    pub fn try_lock(&self) -> Option<u32> {
+    pub fn try_lock(&self) -> Option<u16> {
         let serving = self.serving.load(Ordering::Acquire);
         // `next` was `serving` at this exchange and `serving` never overtakes it: so the ticket
         // drawn is the one being served, and the load above saw the last holder's stores.
@@ -82,7 +101,7 @@ impl TicketLock {
     /// The store that the holder of ticket `mine` gives the lock back by: with release, of the
     /// number to the word.
     #[inline(always)]
-    pub fn release_by_store(&self, mine: u32) -> (&AtomicU32, u32) {
+    pub fn release_by_store(&self, mine: u16) -> (&AtomicU16, u16) {
         (&self.serving, mine.wrapping_add(1))
     }
 
@@ -96,7 +115,7 @@ impl TicketLock {
 // `serving` names one ticket at a time; the holder alone moves it, with a release that the next
 // taker's acquire load reads.
 unsafe impl RawLock for TicketLock {
-    type Held = u32;
+    type Held = u16;
 
     #[cfg(not(loom))]
     const FREE: Self = Self::new();
@@ -107,22 +126,22 @@ unsafe impl RawLock for TicketLock {
     }
 
     #[inline(always)]
-    fn acquire<C: Cpu>(&self) -> u32 {
+    fn acquire<C: Cpu>(&self) -> u16 {
         self.lock::<C>()
     }
 
     #[inline(always)]
-    fn try_acquire(&self) -> Option<u32> {
+    fn try_acquire(&self) -> Option<u16> {
         self.try_lock()
     }
 
     #[inline(always)]
-    unsafe fn release<C: Cpu>(&self, mine: u32) {
+    unsafe fn release<C: Cpu>(&self, mine: u16) {
         self.serving.store(mine.wrapping_add(1), Ordering::Release);
     }
 
     #[inline(always)]
-    unsafe fn held(&self) -> u32 {
+    unsafe fn held(&self) -> u16 {
         self.serving.load(Ordering::Relaxed)
     }
 

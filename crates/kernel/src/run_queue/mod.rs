@@ -47,7 +47,7 @@ pub(crate) use wake::{on_reschedule_sgi, on_timer, start, unpark, unpark_masked}
 use crate::cpu::Core;
 use crate::thread::{self, Thread};
 use crate::time;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU16, Ordering};
 use layercake_arch_arm64 as arch;
 use layercake_sched::{EntityRef, Now, RunQueue};
 
@@ -62,7 +62,7 @@ pub(crate) const PARKED: u8 = 2;
 struct Locked {
     core: &'static Core,
     /// The ticket.
-    held: u32,
+    held: u16,
 }
 
 impl Locked {
@@ -106,9 +106,9 @@ impl Locked {
     /// Keeps the lock over a context switch. How many wait has been published. Gives the store that
     /// opens the lock, and what the switch has to carry for its sake.
     #[inline(always)]
-    fn hand_over(self) -> (&'static AtomicU32, u32, usize) {
+    fn hand_over(self) -> (&'static AtomicU16, u16, usize) {
         /// Where the store goes if the lock has to be opened by more than a store.
-        static NOWHERE: AtomicU32 = AtomicU32::new(0);
+        static NOWHERE: AtomicU16 = AtomicU16::new(0);
         debug_assert_eq!(
             self.core.waiting.load(Ordering::Relaxed),
             // SAFETY: LOCK-HELD.
