@@ -9,7 +9,7 @@
 //! without floating point, so there are no vector registers to save.
 //!
 //! The kernel provides `extern "C" fn __kernel_switched(carry: usize)`: what is to be done for
-//! whoever was left, called with interrupts masked and the lock open, when `carry` is not 0.
+//! whoever was left, called with interrupts masked and the lock open, for [`switch_carrying`].
 
 use core::arch::naked_asm;
 use core::sync::atomic::AtomicU32;
@@ -32,15 +32,54 @@ const_assert_eq!(size_of::<Frame>(), FRAME);
 
 /// In `pc`: interrupts stay masked there.
 const STAY_MASKED: usize = 1;
+const_assert_eq!(STAY_MASKED, true as usize);
 
 unsafe extern "C" {
     fn __kernel_switched(carry: usize);
 }
 
+/// The switch up to where the old stack is left and the lock is open.
+macro_rules! leave {
+    () => {
+        concat!(
+            "stp x29, x30, [sp, #-{frame}]!\n",
+            "ldr x9, [x0, #{sp}]\n",
+            "stp x19, x20, [sp, #16]\n",
+            "stp x21, x22, [sp, #32]\n",
+            "stp x23, x24, [sp, #48]\n",
+            "stp x25, x26, [sp, #64]\n",
+            "stp x27, x28, [sp, #80]\n",
+            "mov x10, sp\n",
+            "msr sp_el0, x0\n",
+            "mov sp, x9\n",
+            "str x10, [x1, #{sp}]\n",
+            "ldp x19, x20, [sp, #16]\n",
+            "ldp x21, x22, [sp, #32]\n",
+            "ldp x23, x24, [sp, #48]\n",
+            "ldp x25, x26, [sp, #64]\n",
+            "ldp x27, x28, [sp, #80]\n",
+            "ldp x29, x30, [sp], #{frame}\n",
+            "stlr w3, [x2]\n",
+        )
+    };
+}
+
+/// The switch from there on.
+macro_rules! go_on {
+    () => {
+        concat!(
+            "tbnz x30, #0, 3f\n",
+            "msr daifclr, #2\n",
+            "ret\n",
+            "3: bic x30, x30, #{masked}\n",
+            "ret\n",
+        )
+    };
+}
+
 /// Leaves the stack of `from`, keeping the stack pointer at byte `SP` of it, and returns to where `to`
 /// was left, with interrupts on. On the way, off the old stack, it stores `value` to `word`, with
-/// release, makes `to` what [`current`](crate::core_block::current) says, and has the kernel do what
-/// `carry` says if that is not 0. What it returns is not 0.
+/// release, and makes `to` what [`current`](crate::core_block::current) says. What it returns is not 0.
 ///
 /// # Safety
 ///
@@ -52,47 +91,15 @@ unsafe extern "C" {
 pub unsafe extern "C" fn switch<const SP: usize>(
     to: *const (),
     from: *const (),
-    carry: usize,
     word: &AtomicU32,
     value: u32,
 ) -> usize {
     naked_asm!(
-        "stp x29, x30, [sp, #-{frame}]!",
-        "ldr x9, [x0, #{sp}]",
-        "stp x19, x20, [sp, #16]",
-        "stp x21, x22, [sp, #32]",
-        "stp x23, x24, [sp, #48]",
-        "stp x25, x26, [sp, #64]",
-        "stp x27, x28, [sp, #80]",
-        "mov x10, sp",
-        "msr sp_el0, x0",
-        "mov sp, x9",
-        "str x10, [x1, #{sp}]",
-        "ldp x19, x20, [sp, #16]",
-        "ldp x21, x22, [sp, #32]",
-        "ldp x23, x24, [sp, #48]",
-        "ldp x25, x26, [sp, #64]",
-        "ldp x27, x28, [sp, #80]",
-        "ldp x29, x30, [sp], #{frame}",
-        "stlr w4, [x3]",
-        "cbnz x2, 3f",
-        "2: tbnz x30, #0, 4f",
-        "msr daifclr, #2",
-        "ret",
-        // The kernel's call, as if whoever is returned to had made it.
-        "3: stp x29, x30, [sp, #-16]!",
-        "mov x29, sp",
-        "mov x0, x2",
-        "bl {switched}",
-        "ldp x29, x30, [sp], #16",
-        "mov x0, #1",
-        "b 2b",
-        "4: bic x30, x30, #{masked}",
-        "ret",
+        leave!(),
+        go_on!(),
         frame = const FRAME,
         sp = const SP,
         masked = const STAY_MASKED,
-        switched = sym __kernel_switched,
     )
 }
 
@@ -105,15 +112,52 @@ pub unsafe extern "C" fn switch<const SP: usize>(
 pub unsafe extern "C" fn switch_masked<const SP: usize>(
     to: *const (),
     from: *const (),
-    carry: usize,
     word: &AtomicU32,
     value: u32,
 ) -> usize {
     naked_asm!(
         "orr x30, x30, #{masked}",
-        "b {switch}",
+        leave!(),
+        go_on!(),
+        frame = const FRAME,
+        sp = const SP,
         masked = const STAY_MASKED,
-        switch = sym switch::<SP>,
+    )
+}
+
+/// [`switch`], if `masked` is not set, or else [`switch_masked`], after which the kernel does what `carry`
+/// says, if that is not 0.
+///
+/// # Safety
+///
+/// As for [`switch`].
+#[unsafe(naked)]
+pub unsafe extern "C" fn switch_carrying<const SP: usize>(
+    to: *const (),
+    from: *const (),
+    word: &AtomicU32,
+    value: u32,
+    carry: usize,
+    masked: bool,
+) -> usize {
+    naked_asm!(
+        "and x5, x5, #1",
+        "orr x30, x30, x5",
+        leave!(),
+        "cbz x4, 2f",
+        // The kernel's call, as if whoever is returned to had made it.
+        "stp x29, x30, [sp, #-16]!",
+        "mov x29, sp",
+        "mov x0, x4",
+        "bl {switched}",
+        "ldp x29, x30, [sp], #16",
+        "mov x0, #1",
+        "2:",
+        go_on!(),
+        frame = const FRAME,
+        sp = const SP,
+        masked = const STAY_MASKED,
+        switched = sym __kernel_switched,
     )
 }
 

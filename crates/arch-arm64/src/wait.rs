@@ -43,6 +43,46 @@ pub fn while_eq(word: &AtomicU32, value: u32) -> u32 {
     now
 }
 
+/// Takes a ticket lock: draws the ticket in the upper half of `*words` and waits until it is in the lower
+/// half, too, which is read with acquire; returns it. Seven instructions if the lock is free.
+///
+/// The holder gives the lock to the next ticket by a store-release to the lower half, which is the event
+/// that ends the `wfe`.
+///
+/// # Safety
+///
+/// `words` points to the two words of a ticket lock, aligned to 8, which live.
+#[inline(always)]
+pub unsafe fn take_ticket(words: *mut u64) -> u32 {
+    let mine: u64;
+    // SAFETY: changes the two words alone, by the caller's promise.
+    unsafe {
+        asm!(
+            "2: ldaxr {mine}, [{words}]",
+            "add {next}, {mine}, {one}",
+            "stxr {failed:w}, {next}, [{words}]",
+            "cbnz {failed:w}, 2b",
+            // Equal halves: it is our turn.
+            "eor {next}, {mine}, {mine}, ror #32",
+            "cbz {next}, 4f",
+            "lsr {mine}, {mine}, #32",
+            "sevl",
+            "3: wfe",
+            "ldaxr {next:w}, [{words}]",
+            "cmp {next:w}, {mine:w}",
+            "b.ne 3b",
+            "4:",
+            mine = out(reg) mine,
+            next = out(reg) _,
+            failed = out(reg) _,
+            words = in(reg) words,
+            one = in(reg) 1_u64 << 32,
+            options(nostack),
+        );
+    }
+    mine as u32
+}
+
 /// Waits until `*word == value`, which is read with acquire. Three instructions when it is so
 /// already, and four for each change of the word.
 ///

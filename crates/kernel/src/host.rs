@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
 use layercake_arch_arm64 as arch;
 use layercake_sync::check::{Held, WhyNot};
 use layercake_sync::order::Report;
+use layercake_sync::ticket::TicketLock;
 use layercake_sync::{Cpu, CpuId, TaskCx};
 use layercake_wait::Instant;
 use layercake_wait::block_on::WordHandle;
@@ -92,6 +93,12 @@ unsafe impl Cpu for Host {
     #[inline(always)]
     fn wait_while_eq(word: &AtomicU32, value: u32) -> u32 {
         arch::wait::while_eq(word, value)
+    }
+
+    #[inline(always)]
+    fn take_ticket(lock: &TicketLock) -> u32 {
+        // SAFETY: the words of a lock that the reference keeps alive.
+        unsafe { arch::wait::take_ticket(lock.as_ptr()) }
     }
 
     #[inline(always)]

@@ -270,19 +270,12 @@ impl Queues {
         Some(EntityRef(first))
     }
 
-    /// Who comes behind `e`, which is on a ring, if that is another.
-    #[inline(always)]
-    pub(crate) fn second_of(&self, e: &EntityRef) -> Option<EntityRef> {
-        let second = e.links.right.get()?;
-        (second != e.0).then_some(EntityRef(second))
-    }
-
-    /// Who is first and who is second on the ring `shelf`. `None` if there are not two.
+    /// Who is first and who is second on the ring `shelf`: the first one again, if it is alone. `None` if
+    /// there is nobody.
     #[inline(always)]
     pub(crate) fn first_two(&self, shelf: u8) -> Option<(EntityRef, EntityRef)> {
-        let first = self.first_of_ring(shelf)?;
-        let second = self.second_of(&first)?;
-        Some((first, second))
+        let (first, second) = self.rings[usize::from(shelf)].first_two()?;
+        Some((EntityRef(first), EntityRef(second)))
     }
 
     /// Makes the first one on the ring `shelf` the last one; gives who is first then. `None` if

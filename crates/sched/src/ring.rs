@@ -58,6 +58,12 @@ impl Ring {
         self.first
     }
 
+    /// Who is first and who is next, which is the first again if it is alone.
+    #[inline(always)]
+    pub(crate) fn first_two(&self) -> Option<(At, At)> {
+        self.first.map(|first| (first, next(first)))
+    }
+
     /// Whether there are two or more.
     #[inline(always)]
     pub(crate) fn has_two(&self) -> bool {

@@ -167,8 +167,12 @@ impl RunQueue {
         if level < self.bar || self.bar >= FAIR {
             return None;
         }
-        self.queues.push_back(level, e.clone());
-        self.rt = rt.with(level);
+        if self.queues.ring_is_empty(level) {
+            self.queues.push_first(level, e);
+            self.rt = rt.with(level);
+        } else {
+            self.queues.push_back(level, e.clone());
+        }
         self.waiting += 1;
         Some(false)
     }
@@ -407,7 +411,7 @@ impl RunQueue {
         }
         // The current one is the first on its ring.
         let (e, next) = self.queues.first_two(level)?;
-        if next.fifo.get() >= FAIR {
+        if next.is(&e) || next.fifo.get() >= FAIR {
             return None;
         }
         self.queues.rotate(level);
@@ -459,27 +463,24 @@ impl RunQueue {
         }
         let rt = self.rt;
         // The current one is the first on its ring.
-        let e = self.queues.first_of_ring(level)?;
-        let (next, bar) = match self.queues.second_of(&e) {
-            None => {
-                let rt = rt.without(level);
-                let next = self.queues.first_of_ring(rt.top())?;
-                let bar = next.fifo.get();
-                if bar >= FAIR {
-                    return None;
-                }
-                self.rt = rt;
-                self.queues.pop_last(level, &e);
-                (next, bar)
+        let (e, second) = self.queues.first_two(level)?;
+        let (next, bar) = if second.is(&e) {
+            let rt = rt.without(level);
+            let next = self.queues.first_of_ring(rt.top())?;
+            let bar = next.fifo.get();
+            if bar >= FAIR {
+                return None;
             }
-            Some(next) => {
-                let bar = next.fifo.get();
-                if bar >= FAIR || rt.top() != level {
-                    return None;
-                }
-                self.queues.pop_front(level);
-                (next, bar)
+            self.rt = rt;
+            self.queues.pop_last(level, &e);
+            (next, bar)
+        } else {
+            let bar = second.fifo.get();
+            if bar >= FAIR || rt.top() != level {
+                return None;
             }
+            self.queues.pop_front(level);
+            (second, bar)
         };
         self.bar = bar;
         self.current = Some(next.clone());

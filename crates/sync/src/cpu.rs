@@ -4,6 +4,7 @@
 use crate::check::{Held, WhyNot};
 use crate::facade::AtomicU32;
 use crate::order::Report;
+use crate::ticket::TicketLock;
 use core::sync::atomic::Ordering;
 
 /// The core that the caller runs on, and what may interrupt it.
@@ -78,6 +79,19 @@ pub unsafe trait Cpu: 'static {
             core::hint::cold_path();
             now = Self::wait_while_eq(word, now);
         }
+    }
+
+    /// Takes a ticket lock: draws a ticket and waits until it is served; returns it. The load that sees
+    /// that it is served is an acquire.
+    ///
+    /// A machine that can draw the ticket and see whose turn it is with one exclusive access to both
+    /// words ([`TicketLock::as_ptr`]) does so here; a waiter waits by the means of
+    /// [`wait_while_eq`](Cpu::wait_while_eq).
+    #[inline(always)]
+    fn take_ticket(lock: &TicketLock) -> u32 {
+        let mine = lock.draw();
+        Self::wait_until_eq(lock.serving(), mine);
+        mine
     }
 
     /// What a waiter does between two looks that does not wait by the functions above: with

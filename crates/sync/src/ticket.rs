@@ -4,23 +4,31 @@
 //! order in which they came. (Mellor-Crummey and Scott, "Algorithms for scalable synchronization
 //! on shared-memory multiprocessors", 1991.)
 //!
-//! Two words and not two halves of one: the word being served is written by the holder alone,
-//! with a plain store-release, and it alone is what waiters watch. The ticket stays in the
-//! guard, so that giving back needs no load.
+//! Two words side by side: the one being served is written by the holder alone, with a plain
+//! store-release, it alone is what waiters watch, and the ticket stays in the guard, so that giving
+//! back needs no load. A machine may draw a ticket and see whose turn it is with one access to both:
+//! see [`Cpu::take_ticket`].
+//!
+//! They are not halves of 32 bits. [`TicketLock::try_lock`] looks at the one and then changes the
+//! other; if 2^16 tickets were drawn in between, which takes milliseconds, both would look as before,
+//! and it would have a lock that somebody else holds. 2^32 take minutes, in which it is not
+//! interrupted.
 
 use crate::cpu::Cpu;
 use crate::facade::AtomicU32;
 use crate::raw::RawLock;
 use core::sync::atomic::Ordering;
 
-/// The lock word pair: the next ticket to draw, and the one being served.
+/// The lock word pair: the ticket being served, and the next one to draw.
 ///
 /// Fair among at most 2^32 - 1 takers at a time. Two cores that wait share one cache line: with
 /// many cores and long queues see [`crate::queued::QueuedLock`].
 #[derive(Debug)]
+#[repr(C)]
+#[cfg_attr(target_pointer_width = "64", repr(align(8)))] // for one access to both
 pub struct TicketLock {
-    next: AtomicU32,
     serving: AtomicU32,
+    next: AtomicU32,
 }
 
 impl TicketLock {
@@ -28,8 +36,8 @@ impl TicketLock {
     #[cfg(not(loom))]
     pub const fn new() -> Self {
         Self {
-            next: AtomicU32::new(0),
             serving: AtomicU32::new(0),
+            next: AtomicU32::new(0),
         }
     }
 
@@ -37,19 +45,37 @@ impl TicketLock {
     #[cfg(loom)]
     pub fn new() -> Self {
         Self {
-            next: AtomicU32::new(0),
             serving: AtomicU32::new(0),
+            next: AtomicU32::new(0),
         }
     }
 
     /// Takes the lock, waiting for its turn; returns the ticket.
     #[inline(always)]
     pub fn lock<C: Cpu>(&self) -> u32 {
+        C::take_ticket(self)
+    }
+
+    /// The first half of taking it: draws a ticket. For [`Cpu::take_ticket`].
+    #[inline(always)]
+    pub fn draw(&self) -> u32 {
         // Relaxed: drawing a ticket gives nothing but a place; the load of `serving` is what
         // makes the last holder's stores visible.
-        let mine = self.next.fetch_add(1, Ordering::Relaxed);
-        C::wait_until_eq(&self.serving, mine);
-        mine
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The ticket that is served. Whoever sees its own here by an acquire sees what the last holder did,
+    /// and has the lock. For [`Cpu::take_ticket`].
+    #[inline(always)]
+    pub fn serving(&self) -> &AtomicU32 {
+        &self.serving
+    }
+
+    /// Both words, for machine code that takes the lock ([`Cpu::take_ticket`]): the ticket being served
+    /// comes first, the next one to draw four bytes on. Aligned to 8 where pointers have 64 bits.
+    #[inline(always)]
+    pub fn as_ptr(&self) -> *mut u64 {
+        core::ptr::from_ref(self).cast_mut().cast()
     }
 
     /// Takes the lock if it is free; returns the ticket.

@@ -170,6 +170,6 @@ fn what_the_types_promise_of_a_lock() {
     task(|cx| assert_eq!(unsized_lock.lock(cx).len(), 3));
     // Its word and its data: what statistics and orders need is there only if they are.
     if cfg!(not(feature = "classes")) {
-        assert_eq!(size_of::<Lock<u32>>(), 12);
+        assert_eq!(size_of::<Lock<u32>>(), 16);
     }
 }

@@ -53,11 +53,12 @@ impl Mode {
 ///
 /// While it is linked, all of it is under the lock of its queue (NODE-LOCK); while it is not, it
 /// is its owner's. The state says which, and the waker's store to it is the hand-over (NODE-LAST).
+#[repr(C)] // `state` first: it is what both sides look at
 pub(crate) struct Node<H: Host> {
-    pub links: Links<H>,
     /// Beside `mode` in size and place: both are set in one store.
     pub state: AtomicU32,
     pub mode: Mode,
+    pub links: Links<H>,
     /// The order of arrival.
     pub ticket: Cell<u64>,
     /// Whom to unpark. `Some` whenever it is linked.
@@ -70,9 +71,9 @@ pub(crate) struct Node<H: Host> {
 impl<H: Host> Node<H> {
     pub fn new(mode: Mode) -> Self {
         Self {
-            links: Links::new(),
             state: AtomicU32::new(state::WOKEN_ALL),
             mode,
+            links: Links::new(),
             ticket: Cell::new(0),
             task: UnsafeCell::new(None),
             woken: Stamp::new(),

@@ -79,10 +79,11 @@ enum LookFirst {
 /// ```
 ///
 /// It leaves the queue when it is dropped, however that comes about (W8).
+#[repr(C)] // the node first, and its state first of all
 pub struct Waiter<'q, H: Host> {
+    node: Node<H>,
     /// The queue that the node's state speaks of; `None` is IDLE, whatever the state says.
     queue: Cell<Option<&'q WaitQueue<H>>>,
-    node: Node<H>,
     /// Neither `Send` nor `Sync`: it is one thread's.
     _here: PhantomData<*mut ()>,
 }
@@ -101,8 +102,8 @@ impl<'q, H: Host> Waiter<'q, H> {
     #[inline(always)]
     pub(crate) fn with_mode(mode: Mode) -> Self {
         Self {
-            queue: Cell::new(None),
             node: Node::new(mode),
+            queue: Cell::new(None),
             _here: PhantomData,
         }
     }

@@ -64,10 +64,12 @@ unsafe fn switch(
     // SAFETY: SWITCH, CURRENT, by the caller's promise; threads are kept for ever. The store opens the
     // lock of the run queue that this core holds (LOCK-HELD).
     unsafe {
-        if masked {
-            arch::switch::switch_masked::<SP>(to, from, carry | opens, word, value)
+        if carry | opens != 0 {
+            arch::switch::switch_carrying::<SP>(to, from, word, value, carry | opens, masked)
+        } else if masked {
+            arch::switch::switch_masked::<SP>(to, from, word, value)
         } else {
-            arch::switch::switch::<SP>(to, from, carry | opens, word, value)
+            arch::switch::switch::<SP>(to, from, word, value)
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::class::{self, Id};
 use crate::cpu::Cpu;
 use crate::facade::AtomicU32;
 use crate::order::{self, Report};
+use crate::ticket::TicketLock;
 use core::marker::PhantomData;
 use core::panic::Location;
 use core::ptr;
@@ -133,6 +134,16 @@ unsafe impl<C: Cpu> Cpu for Waiting<C> {
         while now != value {
             now = Self::wait_while_eq(word, now);
         }
+    }
+
+    #[inline(always)]
+    fn take_ticket(lock: &TicketLock) -> u32 {
+        if !Self::WATCHES {
+            return C::take_ticket(lock);
+        }
+        let mine = lock.draw();
+        Self::wait_until_eq(lock.serving(), mine);
+        mine
     }
 
     fn pause() {
