@@ -158,7 +158,7 @@ fn until_waiting(cx: &mut TaskCx, n: usize) {
 
 #[test]
 fn an_owner_has_the_priority_of_who_waits() {
-    explore(5_000, |cx| {
+    explore(20_000, |cx| {
         begin(false);
         let mutex = Rc::new(Mutex::<(), PiHost>::new("m", ()));
         set_priority(1);
@@ -187,7 +187,7 @@ fn an_owner_has_the_priority_of_who_waits() {
 /// The first waits for a mutex whose owner waits for another: the one at the end inherits.
 #[test]
 fn nested_mutexes_chain() {
-    explore(5_000, |cx| {
+    explore(20_000, |cx| {
         begin(false);
         let it = Rc::new([(); 2].map(|()| Mutex::<(), PiHost>::new("m", ())));
         set_priority(1);
@@ -222,7 +222,7 @@ fn nested_mutexes_chain() {
 
 #[test]
 fn who_gives_up_takes_its_priority_along() {
-    explore(5_000, |cx| {
+    explore(20_000, |cx| {
         begin(false);
         let mutex = Rc::new(Mutex::<(), PiHost>::new("m", ()));
         set_priority(1);
@@ -280,7 +280,7 @@ fn owners_inherit_in_every_order() {
 /// Spins for an owner that runs, and blocks for one that sleeps.
 #[test]
 fn spins_while_the_owner_runs() {
-    explore(2_000, |cx| {
+    explore(20_000, |cx| {
         begin(true);
         let it = Rc::new((Mutex::<(), PiHost>::new("m", ()), Cell::new(false)));
         let owner = spawn({

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Nothing drifts, and what is missed is told.
 #[test]
 fn ticks_stay_on_their_grid() {
-    explore(1_000, |cx| {
+    explore(20_000, |cx| {
         let mut interval =
             Interval::<SeededHost>::starting_at(Instant::from_nanos(100), Duration::from_nanos(10));
         assert_eq!(interval.tick(cx), 0);

@@ -4,9 +4,11 @@
 #![cfg(all(not(loom), not(miri)))]
 
 mod barrier;
+mod calling_off;
 mod cancelling;
 mod channel;
 mod closing;
+mod conditions;
 mod futures;
 mod inheritance;
 mod interval;
@@ -53,6 +55,27 @@ impl Items {
     }
 }
 
+/// Has `each` done so many times by interrupt handlers, told which time it is; waits for the last.
+fn at_interrupts(cx: &mut TaskCx, times: usize, each: impl Fn(usize) + 'static) {
+    // Several cores may be in the handler at a time.
+    let (begun, done) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+    on_interrupt({
+        let done = done.clone();
+        move |_| {
+            let n = begun.get();
+            if n < times {
+                begun.set(n + 1);
+                each(n);
+                done.set(done.get() + 1);
+            }
+        }
+    });
+    // Interrupts need somebody to interrupt.
+    while done.get() < times {
+        sleep::<SeededHost>(cx, Duration::from_nanos(10));
+    }
+}
+
 /// W3: three takers, one of them in a hurry; three producers; every item is taken or left over.
 #[test]
 fn w3_items_are_conserved() {
@@ -94,26 +117,16 @@ fn w3_items_are_conserved() {
 fn w11_wakes_from_interrupts() {
     explore(20_000, |cx| {
         let it = Items::new();
-        let left = Rc::new(Cell::new(4_u32));
-        on_interrupt({
-            let (it, left) = (it.clone(), left.clone());
-            move |_| {
-                if let Some(fewer) = left.get().checked_sub(1) {
-                    left.set(fewer);
-                    it.put();
-                }
-            }
-        });
         let takers: Vec<_> = (0..2)
             .map(|_| {
                 let it = it.clone();
                 spawn(move |cx| (0..2).for_each(|_| it.queue.wait_until(cx, |_| it.take())))
             })
             .collect();
-        // Interrupts need somebody to interrupt.
-        while left.get() > 0 {
-            sleep::<SeededHost>(cx, Duration::from_nanos(10));
-        }
+        at_interrupts(cx, 4, {
+            let it = it.clone();
+            move |_| it.put()
+        });
         takers.into_iter().for_each(|t| t.join(cx));
         assert_eq!((it.items.get(), it.queue.waiters()), (0, 0));
     });
