@@ -124,6 +124,7 @@ fn closed_among_others<H: Host>(cx: &mut TaskCx) {
                     Ok(()) => taken += 1,
                     Err(WaitError::TimedOut) => {}
                     Err(WaitError::Closed) => return taken,
+                    Err(WaitError::Cancelled) => unreachable!("there is no token"),
                 }
             }
         }
