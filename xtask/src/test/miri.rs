@@ -30,13 +30,28 @@ const MANY_SEEDS: &str = "-Zmiri-many-seeds=0..16";
 const LOCKS: [&str; 3] = ["--package", "layercake-sync", "--all-features"];
 /// Their tests that are about a feature.
 const WITH_FEATURES: [&str; 3] = ["adapters", "order", "runtime_check"];
-/// Those that are quick, and about threads that meet: for many schedules.
-const SEEDED: [(&str, &[&str]); 2] = [
-    ("stats", &[]),
-    ("threads", &["queued_counts", "readers_see", "tries_are"]),
+/// The wait queues, whose nodes are on the stacks of others.
+const WAITS: [&str; 2] = ["--package", "layercake-wait"];
+/// Those that are quick, and about threads that meet: for many schedules. The package, the target,
+/// which tests of it, and how many schedules at every change: what a core does in half a minute to
+/// a minute.
+const SEEDED: [(&[&str], &str, &[&str], u32); 3] = [
+    (&LOCKS, "stats", &[], 8),
+    (
+        &LOCKS,
+        "threads",
+        &["queued_counts", "readers_see", "tries_are"],
+        8,
+    ),
+    (
+        &WAITS,
+        "queue",
+        &["a_wake_ends", "w3_", "w8_", "w9_", "items_pass"],
+        16,
+    ),
 ];
-/// How many of them with `--full`, and else.
-const SEEDS: [u32; 2] = [64, 8];
+/// How many schedules with `--full`.
+const FULL_SEEDS: u32 = 64;
 /// For all schedules of one of them. A lock that hangs spins, and prints nothing.
 const LIMIT: Duration = Duration::from_secs(600);
 
@@ -80,24 +95,23 @@ pub fn run(options: &Options, tally: &mut Tally) -> Result<()> {
 /// Runs what is about threads that meet under many schedules. All schedules of a test binary are
 /// one test, as Miri runs several at a time and mixes what they print.
 fn seeds(options: &Options, tally: &mut Tally) {
-    let [full, usual] = SEEDS;
-    let seeds = match options.effort {
-        Effort::Full => full,
-        _ => usual,
-    };
-    let name = |target: &str| format!("miri::layercake-sync::{target} ({seeds} seeds)");
-    let picked = SEEDED
-        .into_iter()
-        .filter(|(target, _)| options.picks(&name(target)));
-    let run = |(target, tests)| (name(target), under_seeds(target, tests, seeds));
+    let full = options.effort == Effort::Full;
+    let named = SEEDED.map(|(package, target, tests, usual)| {
+        let seeds = if full { FULL_SEEDS } else { usual };
+        let name = format!("miri::{}::{target} ({seeds} seeds)", package[1]);
+        (name, package, target, tests, seeds)
+    });
+    let picked = (named.into_iter()).filter(|(name, ..)| options.picks(name));
+    let run =
+        |(name, package, target, tests, seeds)| (name, under_seeds(package, target, tests, seeds));
     // One at a time: each takes all cores.
     pool::run(picked.collect(), 1, run, tally);
 }
 
-fn under_seeds(target: &str, tests: &[&str], seeds: u32) -> Verdict {
+fn under_seeds(package: &[&str], target: &str, tests: &[&str], seeds: u32) -> Verdict {
     let outcome = miri_test(&format!("-Zmiri-many-seeds=0..{seeds}")).and_then(|mut command| {
         command
-            .args(LOCKS)
+            .args(package)
             .args(["--test", target, "--"])
             .args(tests);
         command.stdin(Stdio::null());
