@@ -33,6 +33,9 @@ const WITH_FEATURES: [&str; 3] = ["adapters", "order", "runtime_check"];
 /// The work queues: whose workers come and go, and whose items may be on a stack that goes.
 const WORK: [&str; 2] = ["--package", "layercake-work"];
 
+/// The wait queues, whose nodes are on the stacks of others.
+const WAITS: [&str; 2] = ["--package", "layercake-wait"];
+
 /// Tests that are about threads that meet: for many schedules.
 struct Seeded {
     package: &'static [&'static str],
@@ -45,7 +48,7 @@ struct Seeded {
     full: u32,
 }
 
-const SEEDED: [Seeded; 4] = [
+const SEEDED: [Seeded; 5] = [
     Seeded {
         package: &LOCKS,
         target: "stats",
@@ -58,6 +61,13 @@ const SEEDED: [Seeded; 4] = [
         target: "threads",
         tests: &["queued_counts", "readers_see", "tries_are"],
         usual: 8,
+        full: 64,
+    },
+    Seeded {
+        package: &WAITS,
+        target: "queue",
+        tests: &["a_wake_ends", "w3_", "w8_", "w9_", "items_pass"],
+        usual: 16,
         full: 64,
     },
     Seeded {
