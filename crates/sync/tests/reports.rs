@@ -50,6 +50,7 @@ fn what_is_made_once_says_whether_it_was() {
         once.get_or_make(&mut *cx, |_| 4);
         lazy.get_or_make(cx);
     });
+    assert_eq!((once.get(), lazy.get()), (Some(&4), Some(&5)));
     assert_eq!(format!("{once:?}"), "Once(Some(4))");
     assert_eq!(format!("{lazy:?}"), "Lazy(Some(5))");
 }
