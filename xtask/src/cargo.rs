@@ -47,6 +47,17 @@ pub fn status(command: &mut Command) -> Result<ExitStatus> {
     Ok(status.expect("there is no deadline"))
 }
 
+/// A `--release` for tests that run long on the host: without the kernel's whole-program pass, and with
+/// the assertions.
+pub fn optimise_for_host(command: &mut Command) {
+    command
+        .arg("--release")
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only")
+        .env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true");
+}
+
 /// Adds to whatever flags the person has set.
 pub fn add_rustflags(command: &mut Command, flags: &str) {
     let theirs = env::var("RUSTFLAGS").unwrap_or_default();

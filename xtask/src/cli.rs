@@ -212,6 +212,10 @@ pub struct BenchArgs {
     #[arg(long, requires = "account", conflicts_with = "docs")]
     pub full: bool,
 
+    /// Measure the portable crates on this machine instead, beside what people would use in their place
+    #[arg(long, conflicts_with_all = ["account", "plot", "check", "update_budgets", "qemu"])]
+    pub host: bool,
+
     /// Write the figures to a file
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -278,6 +282,14 @@ pub struct MutantsArgs {
     /// How many mutants are tested at a time
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
     pub jobs: u8,
+
+    /// Test only so many of each crate, chosen at random
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub sample: Option<u32>,
+
+    /// Where the random numbers for the sample begin
+    #[arg(long, value_name = "S", default_value_t = 1, requires = "sample")]
+    pub seed: u64,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -94,6 +94,11 @@ fn run(command: Command) -> Result<()> {
             };
             test::run(&config, &options)
         }
+        Command::Bench(args) if args.host => bench::host::run(&bench::host::Options {
+            id: args.id,
+            json: args.json,
+            docs: args.docs,
+        }),
         Command::Bench(args) => {
             let options = bench::Options {
                 id: args.id,
@@ -121,7 +126,12 @@ fn run(command: Command) -> Result<()> {
             svg: args.svg,
         }),
         Command::Coverage => coverage::run(),
-        Command::Mutants(args) => mutants::run(args.package.as_deref(), args.jobs),
+        Command::Mutants(args) => mutants::run(&mutants::Options {
+            package: args.package,
+            jobs: args.jobs,
+            sample: args.sample.map(|count| count as usize),
+            seed: args.seed,
+        }),
         Command::Check => check::run(&config(&[])?),
         Command::Doctor(args) => doctor::run(args.qemu.as_deref()),
     }

@@ -26,11 +26,11 @@ use support::*;
 
 kernel_tests!(
     each_queue_has_its_workers,
+    the_rescuer_works_when_no_thread_can_be_made,
     a_cores_items_run_there,
     a_delayed_item_comes_in_its_time,
     items_from_interrupts_are_all_accounted_for,
     an_item_that_sleeps_holds_up_nobody,
-    the_rescuer_works_when_no_thread_can_be_made,
     a_queue_that_stands_still_is_reported_once,
     a_full_queue_is_reported_with_where_its_items_are,
     workers_that_nobody_needs_leave,
@@ -240,7 +240,10 @@ fn an_item_that_sleeps_holds_up_nobody(cx: &mut TaskCx) {
 }
 
 /// All workers sleep, and threads have run out: what has to get memory back goes on all the same,
-/// on the thread that was made for that.
+/// on the thread that was made for that, and on no other.
+///
+/// It is so only if the queue has one worker, and if nobody makes room for a second one by leaving:
+/// so whoever was hired for an earlier check has to have gone.
 fn the_rescuer_works_when_no_thread_can_be_made(cx: &mut TaskCx) {
     static GATE: WaitQueue = WaitQueue::new("a gate");
     static OPEN: AtomicBool = AtomicBool::new(false);
@@ -254,6 +257,7 @@ fn the_rescuer_works_when_no_thread_can_be_made(cx: &mut TaskCx) {
         assert_eq!(name.as_deref(), Some("rescuer/reclaim"));
         RESCUED.fetch_add(1, Ordering::Release);
     });
+    wait_until_nobody_is_surplus(cx);
     let mut crowd = alloc::vec::Vec::new();
     let refused = loop {
         let idler = thread::Builder::new("idler").stack_size(8 * 1024);
@@ -368,10 +372,19 @@ fn a_full_queue_is_reported_with_where_its_items_are(cx: &mut TaskCx) {
 }
 
 fn workers_that_nobody_needs_leave(cx: &mut TaskCx) {
+    wait_until_nobody_is_surplus(cx);
+}
+
+/// Waits until of each queue one worker is left, and the rescuer; and until the threads of those who
+/// have left are no more.
+fn wait_until_nobody_is_surplus(cx: &mut TaskCx) {
     wait_for(cx, "one is left of each queue, and the rescuer", || {
-        system_work::all().all(|queue| {
+        let mut queues = system_work::all();
+        let threads = thread::snapshot().into_iter();
+        let workers = threads.filter(|info| info.name.starts_with("worker/"));
+        queues.all(|queue| {
             let rescuers = usize::from(queue.name() == "reclaim");
             queue.report().workers == 1 + rescuers
-        })
+        }) && workers.count() == system_work::all().count()
     });
 }

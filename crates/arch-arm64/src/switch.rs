@@ -1,13 +1,18 @@
 //! Switching from one stack to another.
 //!
-//! The switch is a piece of the function that asks for it, and tells the compiler that it changes
-//! every register that a thread may use. So whoever switches saves only what it still needs, and
-//! what its own caller needs, once; a called function would save all of it a second time. Three
-//! registers cannot be named so (x19 and x29, which the compiler keeps for itself, and the stack
-//! pointer): these are saved here, with the place to go on at. The kernel is built without
-//! floating point, so there are no vector registers to save.
+//! The switch is a function that a scheduler ends with, by a jump if the compiler can: it stores the
+//! registers that a function must preserve on the stack that it leaves, takes those of the other one,
+//! and returns to whoever called the function that was left there. So a scheduler's paths need no
+//! frames of their own. Whatever is to be done once the old stack is left (a lock that is to be
+//! opened, interrupts that are to come on) is done here, with the numbers that the leaving side left
+//! in registers: the core, and so its registers, are the same on both sides. The kernel is built
+//! without floating point, so there are no vector registers to save.
+//!
+//! The kernel provides `extern "C" fn __kernel_switched(carry: usize)`: what is to be done for
+//! whoever was left, called with interrupts masked and the lock open, when `carry` is not 0.
 
-use core::arch::{asm, naked_asm};
+use core::arch::naked_asm;
+use core::sync::atomic::AtomicU32;
 use static_assertions::const_assert_eq;
 
 /// What [`switch`] leaves on the stack that it leaves.
@@ -15,48 +20,101 @@ use static_assertions::const_assert_eq;
 #[derive(Debug, Default)]
 struct Frame {
     x29: usize,
+    /// Where to go on; its lowest bit is [`STAY_MASKED`].
     pc: usize,
     x19: usize,
-    _unused: usize,
+    x20: usize,
+    _x21_to_x28: [usize; 8],
 }
 
-const FRAME: usize = 32;
+const FRAME: usize = 96;
 const_assert_eq!(size_of::<Frame>(), FRAME);
 
-/// Leaves this stack, keeping it at `*from`, and goes on where `to` was left; returns `carry`
-/// there.
+/// In `pc`: interrupts stay masked there.
+const STAY_MASKED: usize = 1;
+
+unsafe extern "C" {
+    fn __kernel_switched(carry: usize);
+}
+
+/// Leaves the stack of `from`, keeping the stack pointer at byte `SP` of it, and returns to where `to`
+/// was left, with interrupts on. On the way, off the old stack, it stores `value` to `word`, with
+/// release, makes `to` what [`current`](crate::core_block::current) says, and has the kernel do what
+/// `carry` says if that is not 0. What it returns is not 0.
 ///
 /// # Safety
 ///
-/// Invariant **SWITCH**: `to` was stored by a `switch` or made by [`prepare`], has not been
-/// switched to since, and no other core uses its stack (W10); interrupts are masked; `from` is
-/// valid until the stack is switched to again.
-#[inline(always)]
-pub unsafe fn switch(from: *mut usize, to: usize, mut carry: usize) -> usize {
-    // SAFETY: SWITCH, by the caller's promise. Whoever switches back here goes on at `2`, with
-    // this stack, x19 and x29 as they were; all other registers are named.
-    unsafe {
-        asm!(
-            "adr x9, 2f",
-            "stp x29, x9, [sp, #-{frame}]!",
-            "str x19, [sp, #16]",
-            "mov x9, sp",
-            "str x9, [x0]",
-            "mov sp, x1",
-            "ldr x19, [sp, #16]",
-            "ldp x29, x9, [sp], #{frame}",
-            "br x9",
-            "2:",
-            frame = const FRAME,
-            inout("x0") from => _,
-            inout("x1") to => _,
-            inout("x2") carry,
-            out("x20") _, out("x21") _, out("x22") _, out("x23") _, out("x24") _,
-            out("x25") _, out("x26") _, out("x27") _, out("x28") _,
-            clobber_abi("C"),
-        );
-    }
-    carry
+/// Invariants **SWITCH** and **CURRENT**: the stack pointer at byte `SP` of `to` was stored by a
+/// `switch` or made by [`prepare`], has not been switched to since, and no other core uses its stack
+/// (W10); interrupts are masked; `from` is valid until its stack is switched to again, and is what
+/// `current` says; the store to `word` is allowed.
+#[unsafe(naked)]
+pub unsafe extern "C" fn switch<const SP: usize>(
+    to: *const (),
+    from: *const (),
+    carry: usize,
+    word: &AtomicU32,
+    value: u32,
+) -> usize {
+    naked_asm!(
+        "stp x29, x30, [sp, #-{frame}]!",
+        "ldr x9, [x0, #{sp}]",
+        "stp x19, x20, [sp, #16]",
+        "stp x21, x22, [sp, #32]",
+        "stp x23, x24, [sp, #48]",
+        "stp x25, x26, [sp, #64]",
+        "stp x27, x28, [sp, #80]",
+        "mov x10, sp",
+        "msr sp_el0, x0",
+        "mov sp, x9",
+        "str x10, [x1, #{sp}]",
+        "ldp x19, x20, [sp, #16]",
+        "ldp x21, x22, [sp, #32]",
+        "ldp x23, x24, [sp, #48]",
+        "ldp x25, x26, [sp, #64]",
+        "ldp x27, x28, [sp, #80]",
+        "ldp x29, x30, [sp], #{frame}",
+        "stlr w4, [x3]",
+        "cbnz x2, 3f",
+        "2: tbnz x30, #0, 4f",
+        "msr daifclr, #2",
+        "ret",
+        // The kernel's call, as if whoever is returned to had made it.
+        "3: stp x29, x30, [sp, #-16]!",
+        "mov x29, sp",
+        "mov x0, x2",
+        "bl {switched}",
+        "ldp x29, x30, [sp], #16",
+        "mov x0, #1",
+        "b 2b",
+        "4: bic x30, x30, #{masked}",
+        "ret",
+        frame = const FRAME,
+        sp = const SP,
+        masked = const STAY_MASKED,
+        switched = sym __kernel_switched,
+    )
+}
+
+/// [`switch`], but interrupts stay masked when `from` is gone on with.
+///
+/// # Safety
+///
+/// As for [`switch`].
+#[unsafe(naked)]
+pub unsafe extern "C" fn switch_masked<const SP: usize>(
+    to: *const (),
+    from: *const (),
+    carry: usize,
+    word: &AtomicU32,
+    value: u32,
+) -> usize {
+    naked_asm!(
+        "orr x30, x30, #{masked}",
+        "b {switch}",
+        masked = const STAY_MASKED,
+        switch = sym switch::<SP>,
+    )
 }
 
 /// Where whoever was left at `sp` goes on, and the frame record of the function that it goes on in.
@@ -68,39 +126,33 @@ pub unsafe fn switch(from: *mut usize, to: usize, mut carry: usize) -> usize {
 pub unsafe fn left_at(sp: usize) -> (usize, usize) {
     // SAFETY: SWITCH, by the caller's promise: a frame lies there.
     let frame = unsafe { &*(sp as *const Frame) };
-    (frame.pc, frame.x29)
+    (frame.pc & !STAY_MASKED, frame.x29)
 }
 
-/// Makes a stack on which `entry(carry, argument)` runs when it is first switched to; returns
-/// what to give to [`switch`]. `entry` must not return.
+/// Makes a stack on which `entry(argument)` runs, with interrupts on, when it is first switched to;
+/// returns what to keep at byte `SP` for [`switch`]. `entry` must not return.
 ///
 /// # Safety
 ///
 /// Invariant **SWITCH**: `top` is the 16-byte aligned end of a writable stack that nobody uses.
-pub unsafe fn prepare(
-    top: usize,
-    entry: extern "C" fn(usize, usize) -> !,
-    argument: usize,
-) -> usize {
+pub unsafe fn prepare(top: usize, entry: extern "C" fn(usize) -> !, argument: usize) -> usize {
     debug_assert!(top.is_multiple_of(16));
-    // Above the frame, which the first switch takes off, lies the argument.
-    let argument_at = top - 16;
-    let frame = (argument_at - FRAME) as *mut Frame;
+    let frame = (top - FRAME) as *mut Frame;
     // SAFETY: SWITCH, by the caller's promise.
     unsafe {
-        (argument_at as *mut usize).write(argument);
         frame.write(Frame {
             pc: first as *const () as usize,
             x19: entry as *const () as usize,
+            x20: argument,
             ..Frame::default()
         });
     }
     frame as usize
 }
 
-/// Where a new stack begins: moves what [`prepare`] left on it, and what [`switch`] carries in x2,
-/// to where a call expects it. x29 is zero, which ends backtraces here.
+/// Where a new stack begins: moves what [`prepare`] left on it to where a call expects it. x29 is
+/// zero, which ends backtraces here.
 #[unsafe(naked)]
 unsafe extern "C" fn first() {
-    naked_asm!("ldr x1, [sp], #16", "mov x0, x2", "mov x30, xzr", "br x19",)
+    naked_asm!("mov x0, x20", "mov x30, xzr", "br x19")
 }

@@ -6,8 +6,10 @@
 use crate::IrqSpinLock;
 use crate::config;
 use crate::run_queue;
+use crate::sync::Atomic;
 use crate::thread::Thread;
 use core::cell::Cell;
+use core::mem::offset_of;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use layercake_arch_arm64::core_block::{self, CoreBlock};
 use layercake_arch_arm64::layout;
@@ -21,25 +23,35 @@ pub const MAX: usize = layout::CORES;
 /// Nanoseconds that a thread runs before an equal one gets its turn.
 pub(crate) const SLICE_NS: u64 = 1_000_000_000 / config::HZ;
 
-/// A core's own block. TPIDR_EL1 points to it.
-// Aligned so that its size is a power of 2: every wake finds a block by its number.
+/// A core's own block, with what the exception entry needs right before it.
+// Aligned so that its size is a power of 2, by which a block is found by its number.
 #[repr(C, align(1024))]
-pub(crate) struct Core {
+struct Place {
     block: Cell<CoreBlock>,
+    core: Core,
+}
+
+const _: () = assert!(offset_of!(Place, core) == size_of::<CoreBlock>());
+
+/// A core's own block. TPIDR_EL1 points to it.
+#[repr(C)]
+pub(crate) struct Core {
+    /// The runnable threads. Its raw lock is held over a context switch: see `run_queue`. First, so that
+    /// its lock word is where the block is, and its first fields near.
+    pub run_queue: IrqSpinLock<RunQueue>,
+    id: usize,
     /// How deep in interrupt handlers this core is: 0 or 1.
     pub irq_depth: Cell<u32>,
-    /// What the timer is set to, in ns; `u64::MAX` when it is off. Written by this core alone.
+    /// What the timer is set to, in ticks; `u64::MAX` when it is off. Written by this core alone.
     pub programmed: AtomicU64,
     /// The thread that runs when none is runnable; the core's boot context.
     pub idle: Thread,
-    /// When the core went idle, in ns, if it is idle. Under the run queue's lock. 0 while it boots.
+    /// When the core went idle, in ticks, if it is idle. Under the run queue's lock. 0 while it boots.
     pub idle_since: AtomicU64,
-    /// How long it has idled before that, in ns. Under the run queue's lock.
+    /// How long it has idled before that, in ticks. Under the run queue's lock.
     pub idle_time: AtomicU64,
     /// The running thread, for other cores to look at.
     pub current: AtomicPtr<Thread>,
-    /// The runnable threads. Its raw lock is held over a context switch: see `run_queue`.
-    pub run_queue: IrqSpinLock<RunQueue>,
     /// How many runnable threads wait in `run_queue`; written under its lock.
     pub waiting: AtomicUsize,
     /// The deadlines that this core's timer serves.
@@ -64,8 +76,6 @@ pub struct Counts {
     pub sgis: AtomicU64,
     /// Times that the timer's interrupt came.
     pub timer: AtomicU64,
-    /// Switches from one thread to another.
-    pub switches: AtomicU64,
 }
 
 impl Counts {
@@ -74,7 +84,6 @@ impl Counts {
             irqs: AtomicU64::new(0),
             sgis: AtomicU64::new(0),
             timer: AtomicU64::new(0),
-            switches: AtomicU64::new(0),
         }
     }
 
@@ -89,20 +98,30 @@ impl Counts {
 // interrupt nor another thread can enter; everything else is atomic or behind a lock.
 unsafe impl Sync for Core {}
 
+// SAFETY: PER-CORE, as above.
+unsafe impl Sync for Place {}
+
+impl Place {
+    const fn new(id: usize) -> Self {
+        Self {
+            block: Cell::new(CoreBlock::new(0)),
+            core: Core::new(id),
+        }
+    }
+}
+
 impl Core {
     const fn new(id: usize) -> Self {
         Self {
-            block: Cell::new(CoreBlock {
-                emergency_top: 0,
-                id,
-            }),
+            // `time::init` sets the slice.
+            run_queue: IrqSpinLock::new(RunQueue::new(1)).named("run queue"),
+            id,
             irq_depth: Cell::new(0),
             programmed: AtomicU64::new(u64::MAX),
             idle: Thread::idle(id),
             idle_since: AtomicU64::new(0),
             idle_time: AtomicU64::new(0),
             current: AtomicPtr::new(core::ptr::null_mut()),
-            run_queue: IrqSpinLock::new(RunQueue::new(SLICE_NS)).named("run queue"),
             waiting: AtomicUsize::new(0),
             timers: IrqSpinLock::new(TimerQueue::new()).named("timers"),
             balance: Timer::new(run_queue::on_look),
@@ -114,8 +133,7 @@ impl Core {
 
     /// The core's number.
     pub fn id(&self) -> usize {
-        // SAFETY: the number never changes after `new`; reading it races with nothing.
-        unsafe { (*self.block.as_ptr()).id }
+        self.id
     }
 
     /// The thread that it runs, which may be another one the next moment.
@@ -131,34 +149,40 @@ impl Core {
     /// Called once on each core, first of all.
     pub unsafe fn install(&'static self) {
         let emergency_top = layout::emergency_stack(self.id()).end;
-        self.block.set(CoreBlock {
-            emergency_top,
-            id: self.id(),
-        });
+        let block = &CORES[self.id()].block;
+        block.set(CoreBlock::new(emergency_top));
         self.current
             .store((&raw const self.idle).cast_mut(), Ordering::Relaxed);
         // SAFETY: CORE-BLOCK, CURRENT: the block is static and this core's; it runs its idle
         // thread from now on.
         unsafe {
-            core_block::set(self.block.as_ptr());
+            core_block::set(block.as_ptr());
             core_block::set_current((&raw const self.idle).cast());
         }
     }
 }
 
-static CORES: [Core; MAX] = [Core::new(0), Core::new(1), Core::new(2), Core::new(3)];
+static CORES: [Place; MAX] = [Place::new(0), Place::new(1), Place::new(2), Place::new(3)];
 
 /// Bit per core that has nothing to run.
 pub(crate) static IDLE: AtomicU32 = AtomicU32::new(0);
 /// Bit per core that takes interrupts and runs threads.
 static ONLINE: AtomicU32 = AtomicU32::new(0);
 
+/// Where the block of core `id` is, which is less than [`MAX`].
+pub(crate) const fn address_of(id: usize) -> *mut Core {
+    assert!(id < MAX);
+    let place = (&raw const CORES).cast::<Place>().wrapping_add(id);
+    let core = place.wrapping_byte_add(offset_of!(Place, core));
+    core.cast::<Core>().cast_mut()
+}
+
 /// A core's block by number, which is less than [`MAX`].
 #[inline(always)]
 pub(crate) fn core(id: usize) -> &'static Core {
     debug_assert!(id < MAX);
     // The remainder is one instruction, and what it is of is a core's number anyway.
-    &CORES[id % MAX]
+    &CORES[id % MAX].core
 }
 
 /// The calling core's block. Right as long as the caller cannot be moved to another core.
@@ -166,15 +190,15 @@ pub(crate) fn core(id: usize) -> &'static Core {
 pub(crate) fn this() -> &'static Core {
     let block = core_block::get().cast::<Core>();
     debug_assert!(!block.is_null());
-    // SAFETY: CORE-BLOCK: `install` ran first of all on this core, with a `Core`, of which the
-    // block is the first field.
+    // SAFETY: CORE-BLOCK: `install` ran first of all on this core, with the block before a `Core`.
     unsafe { &*block }
 }
 
 /// All cores that are up.
 pub(crate) fn online() -> impl Iterator<Item = &'static Core> {
     let mask = online_mask();
-    CORES.iter().filter(move |c| mask & (1 << c.id()) != 0)
+    let cores = CORES.iter().map(|place| &place.core);
+    cores.filter(move |core| mask & (1 << core.id()) != 0)
 }
 
 /// Bit per core that is up.
@@ -203,11 +227,22 @@ pub fn current() -> usize {
     core_block::hardware_id()
 }
 
+/// How many times `core` was switched from one thread to another since it started. From any context.
+///
+/// # Panics
+///
+/// If there can be no such core.
+pub fn switches(core: usize) -> u64 {
+    // SAFETY: CX-ATOMIC: nothing sleeps while the queue is looked at.
+    let cx = unsafe { Atomic::assume() };
+    CORES[core].core.run_queue.lock(cx).switches()
+}
+
 /// What `core` has counted.
 ///
 /// # Panics
 ///
 /// If there can be no such core.
 pub fn counts(core: usize) -> &'static Counts {
-    &CORES[core].counts
+    &CORES[core].core.counts
 }

@@ -3,6 +3,7 @@
 use crate::panic::Who;
 use crate::thread::{self, Thread};
 use crate::{console, cpu, inherit, logger, run_queue, time};
+use core::num::NonZeroUsize;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
 use layercake_arch_arm64 as arch;
 use layercake_sync::check::{Held, WhyNot};
@@ -34,9 +35,7 @@ unsafe impl Cpu for Host {
 
     #[inline(always)]
     fn preempt_disable() {
-        let current = thread::current();
-        let count = current.preempt_count.load(Ordering::Relaxed);
-        current.preempt_count.store(count + 1, Ordering::Relaxed);
+        thread::current().count_preempt(1);
         compiler_fence(Ordering::SeqCst);
     }
 
@@ -44,8 +43,7 @@ unsafe impl Cpu for Host {
     unsafe fn preempt_enable() {
         compiler_fence(Ordering::SeqCst);
         let current = thread::current();
-        let count = current.preempt_count.load(Ordering::Relaxed) - 1;
-        current.preempt_count.store(count, Ordering::Relaxed);
+        let count = current.count_preempt(-1);
         // In this order: an interrupt between the two lines switches by itself.
         if count == 0 && current.need_resched.load(Ordering::Relaxed) {
             run_queue::preempt();
@@ -159,6 +157,12 @@ unsafe impl layercake_wait::Host for Host {
     #[inline(always)]
     fn unpark(task: &&'static Thread) {
         run_queue::unpark(task);
+    }
+
+    #[inline(always)]
+    unsafe fn unpark_masked(task: &&'static Thread, state: u64) -> NonZeroUsize {
+        // SAFETY: CPU-MASK, by the caller's promise; it does not return 0.
+        unsafe { NonZeroUsize::new_unchecked(run_queue::unpark_masked(task, state)) }
     }
 
     #[inline(always)]

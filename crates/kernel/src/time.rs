@@ -20,7 +20,8 @@ use core::mem::offset_of;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use layercake_arch_arm64::counter;
-use layercake_timer::TimerRef;
+use layercake_sched::SLICE_MAX;
+use layercake_timer::{Timer, TimerRef};
 pub use layercake_wait::Instant;
 
 /// Ticks of the counter to ns: `ticks * TO_NS >> SHIFT`.
@@ -38,6 +39,12 @@ pub(crate) fn init() {
     TO_NS.store(((ns << SHIFT) / hz) as u64, Ordering::Relaxed);
     // Rounded up, so that a deadline is never early.
     TO_TICKS.store(((hz << SHIFT) / ns + 1) as u64, Ordering::Relaxed);
+    for id in 0..cpu::MAX {
+        // SAFETY: CX-ATOMIC: nothing sleeps while the queue is held.
+        let cx = unsafe { Atomic::assume() };
+        let slice = to_ticks(cpu::SLICE_NS).clamp(1, SLICE_MAX);
+        cpu::core(id).run_queue.lock(cx).set_slice(slice);
+    }
 }
 
 /// The time since the machine was switched on. From any context. O(1).
@@ -52,16 +59,31 @@ pub(crate) fn now_ns() -> u64 {
     to_ns(counter::now())
 }
 
-/// [`now_ns`] for counting how long threads run: the counter may be read a few instructions before
-/// its place, so this may lie a little before a [`now_ns`] that came earlier.
-#[inline(always)]
-pub(crate) fn rough_now_ns() -> u64 {
-    to_ns(counter::now_unordered())
+/// [`now_ns`] in ticks of the counter, the unit in which the policy counts: what is only added up and
+/// compared need not be converted.
+#[inline]
+pub(crate) fn ticks() -> u64 {
+    counter::now()
 }
 
+/// [`ticks`] for counting how long threads run: the counter may be read a few instructions before
+/// its place, so this may lie a little before a [`ticks`] that came earlier.
 #[inline(always)]
-fn to_ns(ticks: u64) -> u64 {
+pub(crate) fn rough_ticks() -> u64 {
+    counter::now_unordered()
+}
+
+/// A time or a span in ticks, in ns.
+#[inline(always)]
+pub(crate) fn to_ns(ticks: u64) -> u64 {
     ((u128::from(ticks) * u128::from(TO_NS.load(Ordering::Relaxed))) >> SHIFT) as u64
+}
+
+/// A time or a span in ns, in ticks, rounded up; `u64::MAX` if that is too much.
+#[inline(always)]
+pub(crate) fn to_ticks(ns: u64) -> u64 {
+    let ticks = (u128::from(ns) * u128::from(TO_TICKS.load(Ordering::Relaxed))) >> SHIFT;
+    u64::try_from(ticks).unwrap_or(u64::MAX).saturating_add(1)
 }
 
 /// Blocks the calling thread for `duration` at the least.
@@ -100,11 +122,33 @@ pub(crate) fn init_core() {
 /// Sees to it that this core's timer comes at `ns` or before. Interrupts are masked; `core` is the
 /// calling core.
 #[inline]
-pub(crate) fn at_least_by(core: &Core, ns: u64) {
-    if ns < core.programmed.load(Ordering::Relaxed) {
-        core.programmed.store(ns, Ordering::Relaxed);
-        let ticks = (u128::from(ns) * u128::from(TO_TICKS.load(Ordering::Relaxed))) >> SHIFT;
-        counter::set_deadline(u64::try_from(ticks).unwrap_or(u64::MAX) + 1);
+fn at_least_by(core: &Core, ns: u64) {
+    at_least_by_tick(core, to_ticks(ns));
+}
+
+/// [`at_least_by`] with a time in ticks.
+#[inline]
+pub(crate) fn at_least_by_tick(core: &Core, tick: u64) {
+    if tick < core.programmed.load(Ordering::Relaxed) {
+        core.programmed.store(tick, Ordering::Relaxed);
+        counter::set_deadline(tick);
+    }
+}
+
+/// Arms `timer`, of core `core`, the calling one, for `tick`, unless it is armed. Interrupts are masked.
+///
+/// # Safety
+///
+/// TMR-LIVE and TMR-LOCK: `timer` is static, and touched under the lock of that core's queue alone.
+pub(crate) unsafe fn arm_own(core: &'static Core, timer: &'static Timer, tick: u64) {
+    let deadline = to_ns(tick);
+    // SAFETY: CX-MASKED: interrupts are masked, and nothing sleeps here.
+    let mut timers = core.timers.lock(unsafe { Atomic::assume() });
+    if !timer.is_armed() {
+        // SAFETY: by the caller's promise.
+        timers.arm(unsafe { TimerRef::from_raw(timer) }, deadline);
+        drop(timers);
+        at_least_by(core, deadline);
     }
 }
 
@@ -171,8 +215,8 @@ pub(crate) fn on_interrupt(core: &'static Core) {
             Some(_) => now = now_ns(),
         }
     }
-    match run_queue::on_timer(core, now) {
-        Some(event) => at_least_by(core, event),
+    match run_queue::on_timer(core) {
+        Some(event) => at_least_by_tick(core, event),
         None if core.programmed.load(Ordering::Relaxed) == u64::MAX => counter::stop(),
         None => {}
     }

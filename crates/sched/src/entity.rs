@@ -4,7 +4,7 @@
 
 use crate::cpuset::CpuSet;
 use crate::links::Links;
-use crate::priority::{NOT_FIFO, Priority, weight_of};
+use crate::priority::{FAIR, NOT_FIFO, Priority, weight_of};
 use crate::vtime::VirtualTime;
 use core::cell::Cell;
 use core::fmt;
@@ -17,8 +17,8 @@ pub struct Entity {
     pub(crate) links: Links,
     /// [`Priority::level`] of the priority, kept beside it for speed.
     pub(crate) level: Cell<u8>,
-    /// The level if it is real time, first in first out; else `NOT_FIFO`. The paths that have to be
-    /// short look at this alone.
+    /// The level if it is real time, first in first out; else `NOT_FIFO` if it is real time, `FAIR` if
+    /// not. The paths that have to be short look at this alone.
     pub(crate) fifo: Cell<u8>,
     /// Whether running uses up [`quantum`](Self::quantum): round-robin and idle class.
     pub(crate) takes_turns: Cell<bool>,
@@ -28,7 +28,7 @@ pub struct Entity {
     pub(crate) weight: Cell<u32>,
     pub(crate) priority: Cell<Priority>,
     pub(crate) affinity: Cell<CpuSet>,
-    /// What is left of the turn, ns. Refilled when it goes to the end of its ring, or comes there.
+    /// What is left of the turn. Refilled when it goes to the end of its ring, or comes there.
     pub(crate) quantum: Cell<u64>,
     /// The virtual time that a fair entity has aged to, on the queue that it was last on.
     pub(crate) vruntime: Cell<VirtualTime>,
@@ -37,7 +37,8 @@ pub struct Entity {
     /// While it is off the queue: how much it had less than its share, in its virtual time.
     pub(crate) lag: Cell<i64>,
     pub(crate) run_time: Cell<u64>,
-    pub(crate) switches: Cell<u64>,
+    /// How many times it has given up a core. Beside `run_time`, with which it changes.
+    pub(crate) turns: Cell<u64>,
 }
 
 impl Entity {
@@ -58,7 +59,7 @@ impl Entity {
             deadline: Cell::new(VirtualTime::ZERO),
             lag: Cell::new(0),
             run_time: Cell::new(0),
-            switches: Cell::new(0),
+            turns: Cell::new(0),
         }
     }
 
@@ -92,14 +93,30 @@ impl Entity {
         self.affinity.set(cores);
     }
 
-    /// How long it has run, ns; while it runs, up to when the run queue last looked.
+    /// How long it has run; while it runs, up to when the run queue last looked.
     pub fn run_time(&self) -> u64 {
         self.run_time.get()
     }
 
-    /// How many times it was given a core.
-    pub fn switches(&self) -> u64 {
-        self.switches.get()
+    /// How many times it has given up a core, that is, been given one; the one that it has while it runs
+    /// is not counted yet.
+    pub fn turns(&self) -> u64 {
+        self.turns.get()
+    }
+
+    /// It has run for `time`, and gives up its core.
+    #[inline(always)]
+    pub(crate) fn ran(&self, time: u64) {
+        let (run_time, turns) = (self.run_time.get(), self.turns.get());
+        // Wrapping, so that a clock that goes back a little takes back what it counted too much.
+        self.run_time.set(run_time.wrapping_add(time));
+        self.turns.set(turns.wrapping_add(1));
+    }
+
+    /// It gives up its core; how long it has run was counted.
+    #[inline(always)]
+    pub(crate) fn left_core(&self) {
+        self.turns.set(self.turns.get().wrapping_add(1));
     }
 
     /// Whether it hangs on a run queue. One that waits to run does; one that runs may.
@@ -113,8 +130,8 @@ const fn derived(priority: Priority) -> (u8, bool, u32) {
     match priority {
         Priority::RealTime(rt) if rt.is_round_robin() => (NOT_FIFO, true, 1024),
         Priority::RealTime(rt) => (rt.level(), false, 1024),
-        Priority::Fair(nice) => (NOT_FIFO, false, weight_of(nice)),
-        Priority::Idle => (NOT_FIFO, true, 1024),
+        Priority::Fair(nice) => (FAIR, false, weight_of(nice)),
+        Priority::Idle => (FAIR, true, 1024),
     }
 }
 
@@ -125,7 +142,7 @@ impl fmt::Debug for Entity {
             .field("affinity", &self.affinity())
             .field("linked", &self.is_linked())
             .field("run_time", &self.run_time())
-            .field("switches", &self.switches())
+            .field("turns", &self.turns())
             .finish_non_exhaustive()
     }
 }

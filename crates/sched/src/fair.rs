@@ -173,11 +173,19 @@ impl Fair {
     /// `e`, running, lets others go first: it gives up what it is owed, so that one of them is
     /// eligible and it is not.
     pub(crate) fn give_way(&mut self, e: &Entity, slice: u64) {
-        let behind = self.time.since(e.vruntime.get()) + 1;
-        if behind > 0 && self.queued > 0 {
-            e.vruntime.set(e.vruntime.get().plus(behind));
-            self.rest += i64::from(e.weight.get()) * behind;
-            self.settle();
+        if self.queued > 0 {
+            // To just beyond the mean of the others. Beyond that of all would not do: the mean goes
+            // along with `e`, and those whom it waited for may still be ahead of it.
+            let weight = e.weight.get();
+            let behind = self.time.since(e.vruntime.get());
+            let others = self.weight as i64 - i64::from(weight);
+            let theirs = (self.rest + i64::from(weight) * behind).div_euclid(others);
+            let way = behind + theirs + 1;
+            if way > 0 {
+                e.vruntime.set(e.vruntime.get().plus(way));
+                self.rest += i64::from(weight) * way;
+                self.settle();
+            }
         }
         Self::ask_again(e, slice);
     }

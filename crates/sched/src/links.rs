@@ -99,9 +99,9 @@ impl Deref for At {
     }
 }
 
-// The shelves are numbered as the levels are: each level has a ring, but the fair one has a tree.
+// Each level has a shelf: a ring, or a tree for the fair one. In an entity it is the level and one.
 /// No shelf.
-const NOWHERE: u8 = u8::MAX;
+const NOWHERE: u8 = 0;
 /// One ring for each level; that of the fair class stays empty.
 const RINGS: usize = IDLE as usize + 1;
 
@@ -203,7 +203,7 @@ impl Queues {
             in_use();
         }
         e.links.queues.set(self.number);
-        e.links.shelf.set(shelf);
+        e.links.shelf.set(shelf + 1);
     }
 
     /// Whether nobody is on the ring `shelf`.
@@ -224,6 +224,27 @@ impl Queues {
     pub(crate) fn push_back(&mut self, shelf: u8, e: EntityRef) {
         self.claim(&e, shelf);
         self.rings[usize::from(shelf)].push_back(e.0);
+    }
+
+    /// Adds `e` to the ring `shelf`, on which there is nobody.
+    #[inline(always)]
+    pub(crate) fn push_first(&mut self, shelf: u8, e: &EntityRef) {
+        debug_assert!(self.ring_is_empty(shelf));
+        self.claim(e, shelf);
+        self.rings[usize::from(shelf)] = Ring::of(e.0);
+    }
+
+    /// Takes `e` off the ring `shelf`, on which there is nobody else.
+    #[inline(always)]
+    pub(crate) fn pop_last(&mut self, shelf: u8, e: &EntityRef) {
+        debug_assert!(self.ring_starts_with(shelf, e) && !self.ring_has_two(shelf));
+        self.rings[usize::from(shelf)] = Ring::new();
+        e.links.shelf.set(NOWHERE);
+    }
+
+    /// Whether `e` is the first one on the ring `shelf`.
+    pub(crate) fn ring_starts_with(&self, shelf: u8, e: &EntityRef) -> bool {
+        self.rings[usize::from(shelf)].first() == Some(e.0)
     }
 
     /// Adds `e` as the first one of the ring `shelf`.
@@ -249,17 +270,19 @@ impl Queues {
         Some(EntityRef(first))
     }
 
-    /// Takes out `e`, which is the first on the ring `shelf`: the current thread is.
+    /// Who comes behind `e`, which is on a ring, if that is another.
     #[inline(always)]
-    pub(crate) fn pop_first(&mut self, shelf: u8, e: &EntityRef) {
-        let ring = &mut self.rings[usize::from(shelf)];
-        assert!(
-            ring.first() == Some(e.0),
-            "the current thread is not the first on its ring"
-        );
-        // SAFETY: ENT-HERE: it is the first of this ring.
-        unsafe { ring.remove(e.0) };
-        e.links.shelf.set(NOWHERE);
+    pub(crate) fn second_of(&self, e: &EntityRef) -> Option<EntityRef> {
+        let second = e.links.right.get()?;
+        (second != e.0).then_some(EntityRef(second))
+    }
+
+    /// Who is first and who is second on the ring `shelf`. `None` if there are not two.
+    #[inline(always)]
+    pub(crate) fn first_two(&self, shelf: u8) -> Option<(EntityRef, EntityRef)> {
+        let first = self.first_of_ring(shelf)?;
+        let second = self.second_of(&first)?;
+        Some((first, second))
     }
 
     /// Makes the first one on the ring `shelf` the last one; gives who is first then. `None` if
@@ -301,10 +324,10 @@ impl Queues {
     /// O(1) from a ring, O(log n) from the tree.
     #[inline]
     pub(crate) fn take(&mut self, e: &EntityRef) -> bool {
-        let shelf = e.links.shelf.get();
-        if !self.knows(e) || shelf == NOWHERE {
+        if !self.knows(e) || !e.links.is_linked() {
             return false;
         }
+        let shelf = e.links.shelf.get() - 1;
         if shelf == FAIR {
             self.fair.remove(e.0);
         } else {

@@ -62,7 +62,7 @@ impl Default for Priority {
 pub(crate) const FAIR: u8 = 64;
 /// The level of the idle class.
 pub(crate) const IDLE: u8 = 65;
-/// What stands for the level of an entity that is not first-in first-out.
+/// What stands for the level of an entity of the real-time class that is not first-in first-out.
 pub(crate) const NOT_FIFO: u8 = 128;
 
 /// A fixed priority of the real-time class.

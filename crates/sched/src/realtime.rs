@@ -23,6 +23,24 @@ impl Bitmap {
         self.0 &= !((1 << 63) >> (level & 63));
     }
 
+    #[inline(always)]
+    pub(crate) fn with(mut self, level: u8) -> Self {
+        self.set(level);
+        self
+    }
+
+    #[inline(always)]
+    pub(crate) fn without(mut self, level: u8) -> Self {
+        self.clear(level);
+        self
+    }
+
+    /// Whether all that there are are less urgent than `level`.
+    #[inline(always)]
+    pub(crate) fn is_below(self, level: u8) -> bool {
+        self.0 < (1 << 63) >> (level & 63)
+    }
+
     /// The level of the most urgent; 64 if there is nobody, which is the level of the fair class.
     #[inline(always)]
     pub(crate) fn top(self) -> u8 {

@@ -40,6 +40,13 @@ impl Ring {
         Self { first: None }
     }
 
+    /// A ring of `e` alone, which was nowhere.
+    #[inline(always)]
+    pub(crate) fn of(e: At) -> Self {
+        join(e, e);
+        Self { first: Some(e) }
+    }
+
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
         self.first.is_none()

@@ -15,7 +15,8 @@ use crate::place::CoreLoad;
 use crate::priority::{FAIR, IDLE, NOT_FIFO};
 use crate::realtime::Bitmap;
 
-/// The longest slice, in ns: one second.
+/// The longest slice: one second in ns. (All times are in units of the kernel's clock, which are ns at
+/// the shortest.)
 pub const SLICE_MAX: u64 = 1_000_000_000;
 
 /// Why a thread comes to a run queue.
@@ -41,13 +42,13 @@ pub enum PutPrev {
     Yielded,
 }
 
-/// The time in ns, or where to ask for it.
+/// The time, or where to ask for it.
 ///
 /// Reading a clock may cost more than all else that a call does, and first-in-first-out threads are
 /// put on the queue without any. So the calls of a wake take whatever knows the time, and ask when
 /// they need it: a number, or a kernel's own empty type that reads its clock.
 pub trait Now: Copy {
-    /// The time, ns.
+    /// The time.
     fn now(self) -> u64;
 }
 
@@ -60,21 +61,29 @@ impl Now for u64 {
 
 /// The runnable threads of one core, and the one that runs there.
 ///
-/// All times are ns of one clock, which may stand still but should not go back (if it does, no time
-/// is counted until it has caught up). A kernel keeps one of these for each core, with its lock
+/// All times are of one clock, in its own units (ns or longer ones), which saves converting them at
+/// each switch. It may stand still but should not go back (if it does, no time is counted until it has
+/// caught up). A kernel keeps one of these for each core, with its lock
 /// around it. Nothing here allocates, blocks or fails; what panics says so.
 // In this order, with the rings at the end: so the compiler knows that a write to one of them, found by
 // a computed index, changes no other field, and need not read those again (5 instructions in a yield).
 #[repr(C)]
 pub struct RunQueue {
     rt: Bitmap,
+    /// The current one stays on its ring, as the first, as long as it runs: so neither a preemption nor
+    /// a pick touches the ring. In the fair class it is taken out of its tree, whose order its running
+    /// would upset.
     current: Option<EntityRef>,
+    /// [`Entity::fifo`] of the current one. With none it is `FAIR`, and `NOT_FIFO` until the queues have
+    /// their number. A first-in first-out thread whose level is less goes before the current one,
+    /// unless this is `NOT_FIFO`: then it has to be asked.
+    bar: u8,
+    /// How many wait, the current one not counted.
+    waiting: usize,
     /// When the current one was last charged.
     since: u64,
-    /// How many are on the rings. The current one stays on its ring, as the first, as long as it
-    /// runs: so neither a preemption nor a pick touches the ring. In the fair class it is taken out
-    /// of its tree, whose order its running would upset.
-    listed: usize,
+    /// How many times another became the current one, or none. Beside `since`, with which it changes.
+    switches: u64,
     pub(crate) slice: u64,
     pub(crate) fair: Fair,
     pub(crate) queues: Queues,
@@ -82,7 +91,7 @@ pub struct RunQueue {
 
 impl RunQueue {
     /// An empty run queue. `slice` is what a fair thread runs at a stretch when others wait, and
-    /// a round-robin turn, in ns.
+    /// a round-robin turn.
     ///
     /// # Panics
     ///
@@ -90,17 +99,32 @@ impl RunQueue {
     pub const fn new(slice: u64) -> Self {
         assert!(
             slice > 0 && slice <= SLICE_MAX,
-            "a slice is 1 ns to 1 second"
+            "a slice is 1 to 1,000,000,000 units"
         );
         Self {
             rt: Bitmap::EMPTY,
             current: None,
+            bar: NOT_FIFO,
+            waiting: 0,
             since: 0,
-            listed: 0,
+            switches: 0,
             slice,
             fair: Fair::new(),
             queues: Queues::new(),
         }
+    }
+
+    /// Changes the slice: for a kernel that learns the unit of its clock when it runs.
+    ///
+    /// # Panics
+    ///
+    /// If `slice` is 0 or more than [`SLICE_MAX`].
+    pub fn set_slice(&mut self, slice: u64) {
+        assert!(
+            slice > 0 && slice <= SLICE_MAX,
+            "a slice is 1 to 1,000,000,000 units"
+        );
+        self.slice = slice;
     }
 
     /// Adds a runnable thread that is not running. O(1) for real time and the idle class, O(log n)
@@ -112,44 +136,122 @@ impl RunQueue {
     #[inline]
     pub fn enqueue(&mut self, e: EntityRef, now: impl Now, how: Enqueue) {
         debug_assert!(!self.is_current(&e), "the running thread was enqueued");
-        let level = e.fifo.get();
-        if level >= FAIR || !self.queues.have_number() {
-            return self.enqueue_other(e, now.now(), how);
+        if self.wake_fifo(&e).is_none() {
+            self.enqueue_other(e, now.now(), how);
         }
-        self.queues.push_back(level, e);
-        self.listed(level);
+    }
+
+    /// The short way of [`enqueue`](Self::enqueue) and [`should_preempt`](Self::should_preempt), whose
+    /// answer it gives: for a first-in first-out thread that is to run before all others, or while a
+    /// first-in first-out thread runs that is as urgent. In all other cases nothing happens, and the
+    /// answer is `None`; also if the thread is on a run queue already. After `Some(true)` see
+    /// [`preempt_by`](Self::preempt_by). O(1).
+    #[inline(always)]
+    pub fn wake_fifo(&mut self, e: &EntityRef) -> Option<bool> {
+        let level = e.fifo.get();
+        if level >= FAIR || e.links.is_linked() {
+            return None;
+        }
+        let rt = self.rt;
+        if rt.is_below(level) {
+            if !self.queues.have_number() {
+                return None;
+            }
+            // It is alone on its ring, and more urgent than the current one, which is on its own if it
+            // is of real time.
+            self.queues.push_first(level, e);
+            self.rt = rt.with(level);
+            self.waiting += 1;
+            return Some(true);
+        }
+        if level < self.bar || self.bar >= FAIR {
+            return None;
+        }
+        self.queues.push_back(level, e.clone());
+        self.rt = rt.with(level);
+        self.waiting += 1;
+        Some(false)
+    }
+
+    /// The short way of [`preempt_current`](Self::preempt_current), just after
+    /// [`wake_fifo`](Self::wake_fifo) has said `Some(true)` of `e`, which gets the core: from a first-in
+    /// first-out thread. False: nothing has happened, as there is none. After true there is no
+    /// [`next_event`](Self::next_event). O(1).
+    #[inline(always)]
+    pub fn preempt_by(&mut self, e: &EntityRef, now: u64) -> bool {
+        let level = e.fifo.get();
+        debug_assert!(level == self.rt.top() && self.queues.ring_starts_with(level, e));
+        if self.bar >= FAIR {
+            return false;
+        }
+        let Some(before) = self.current.replace(e.clone()) else {
+            return false;
+        };
+        self.bar = level;
+        self.switched(&before, now);
+        true
     }
 
     #[inline(never)]
     fn enqueue_other(&mut self, e: EntityRef, now: u64, how: Enqueue) {
-        self.queues.draw_number();
+        if !self.queues.have_number() {
+            self.queues.draw_number();
+            self.bar = FAIR;
+        }
         let level = e.level.get();
         if level == FAIR {
-            return self.enqueue_fair(e, now, how);
+            self.enqueue_fair(e, now, how);
+        } else {
+            if how != Enqueue::Migrate || e.quantum.get() == 0 {
+                e.quantum.set(self.slice);
+            }
+            self.queues.push_back(level, e);
+            self.listed(level);
         }
-        if how != Enqueue::Migrate || e.quantum.get() == 0 {
-            e.quantum.set(self.slice);
-        }
-        self.queues.push_back(level, e);
-        self.listed(level);
+        self.waiting += 1;
     }
 
-    /// Counts one more on the ring of `level`.
+    /// Notes that somebody is on the ring of `level`.
     #[inline(always)]
     fn listed(&mut self, level: u8) {
-        self.listed += 1;
         if level < FAIR {
             self.rt.set(level);
         }
     }
 
-    /// Counts one less on the ring of `level`.
+    /// Notes that there is one less on the ring of `level`.
     #[inline(always)]
     fn unlisted(&mut self, level: u8) {
-        self.listed -= 1;
         if level < FAIR && self.queues.ring_is_empty(level) {
             self.rt.clear(level);
         }
+    }
+
+    /// Makes `e` the current one, which waited.
+    #[inline(always)]
+    fn start(&mut self, e: EntityRef, now: u64) {
+        self.since = now;
+        self.bar = e.fifo.get();
+        self.current = Some(e);
+        self.waiting -= 1;
+        self.switches = self.switches.wrapping_add(1);
+    }
+
+    /// Counts that `before` has run until `now`, and that another has the core.
+    #[inline(always)]
+    fn switched(&mut self, before: &Entity, now: u64) {
+        let (since, switches) = (self.since, self.switches);
+        before.ran(now.wrapping_sub(since));
+        self.since = now;
+        self.switches = switches.wrapping_add(1);
+    }
+
+    /// There is no current one any more.
+    #[inline(always)]
+    fn stop(&mut self) -> Option<EntityRef> {
+        let e = self.current.take()?;
+        self.bar = FAIR;
+        Some(e)
     }
 
     fn enqueue_fair(&mut self, e: EntityRef, now: u64, how: Enqueue) {
@@ -191,23 +293,19 @@ impl RunQueue {
             .or_else(|| self.queues.first_of_ring(IDLE))
     }
 
-    #[inline(always)]
-    fn start(&mut self, e: EntityRef, now: u64) {
-        e.switches.set(e.switches.get() + 1);
-        self.since = now;
-        self.current = Some(e);
-    }
-
     /// Puts the current thread, which stays runnable, back into the queue. Nothing happens if there
     /// is none. O(1) for real time and the idle class, O(log n) for the fair class.
     #[inline]
     pub fn put_prev(&mut self, now: u64, why: PutPrev) {
-        let level = self.current.as_ref().map_or(NOT_FIFO, |e| e.fifo.get());
+        let level = self.bar;
         if level >= FAIR {
             return self.put_prev_other(now, why);
         }
         self.charge(now);
-        self.current = None;
+        if let Some(e) = self.stop() {
+            e.left_core();
+        }
+        self.waiting += 1;
         if why == PutPrev::Yielded {
             self.queues.rotate(level);
         }
@@ -217,41 +315,61 @@ impl RunQueue {
     /// fewer steps.
     ///
     /// If that leaves fair threads waiting for a real-time one, `balance_in` is told when to call
-    /// [`balance`](Self::balance), in ns from now: no turn will end that would be a reason to.
-    #[inline(always)]
+    /// [`balance`](Self::balance), in units from now: no turn will end that would be a reason to.
+    #[inline]
     pub fn preempt_current(&mut self, now: u64, balance_in: impl FnOnce(u64)) -> Option<EntityRef> {
-        let level = self.current.as_ref().map_or(FAIR, |e| e.fifo.get());
-        if level >= FAIR {
-            // In this form the compiler goes straight to one or the other.
-            return match self.current {
-                Some(_) => self.preempt_other(now, balance_in),
-                None => self.pick_next(now),
-            };
+        match self.preempt_fifo(now) {
+            None => self.preempt_other(now, balance_in),
+            next => next,
         }
-        self.charge(now);
-        // It is still on its ring, so there is somebody.
-        let next = self.queues.first_of_ring(self.rt.top())?;
-        self.start(next.clone(), now);
-        Some(next)
     }
 
     #[inline(never)]
     fn preempt_other(&mut self, now: u64, balance_in: impl FnOnce(u64)) -> Option<EntityRef> {
+        let before = self.current.clone();
         let next = self.pick_next(now)?;
-        if next.level.get() < FAIR
-            && let Some(ns) = self.balance_in()
-        {
-            balance_in(ns);
+        if let Some(before) = before {
+            if next.is(&before) {
+                self.switches = self.switches.wrapping_sub(1);
+            }
+            if next.level.get() < FAIR
+                && let Some(time) = self.balance_in()
+            {
+                balance_in(time);
+            }
         }
+        Some(next)
+    }
+
+    /// The short way of [`preempt_current`](Self::preempt_current), from one first-in first-out thread
+    /// to another that is more urgent. In all other cases nothing happens, and the answer is `None`.
+    /// After `Some` there is no [`next_event`](Self::next_event). O(1).
+    #[inline(always)]
+    pub fn preempt_fifo(&mut self, now: u64) -> Option<EntityRef> {
+        let top = self.rt.top();
+        if self.bar >= FAIR || top >= self.bar {
+            return None;
+        }
+        let e = self.current.clone()?;
+        let next = self.queues.first_of_ring(top)?;
+        if next.fifo.get() >= FAIR {
+            return None;
+        }
+        // As `start`, but there is one more that waits.
+        self.bar = top;
+        self.current = Some(next.clone());
+        self.switched(&e, now);
         Some(next)
     }
 
     #[inline(never)]
     fn put_prev_other(&mut self, now: u64, why: PutPrev) {
         self.charge(now);
-        let Some(e) = self.current.take() else {
+        let Some(e) = self.stop() else {
             return;
         };
+        e.left_core();
+        self.waiting += 1;
         let level = e.level.get();
         if level == FAIR {
             if why == PutPrev::Yielded {
@@ -272,15 +390,30 @@ impl RunQueue {
     /// idles, if there is none). O(1) for real time and the idle class, O(log n) for the fair class.
     #[inline]
     pub fn yield_current(&mut self, now: u64) -> Option<EntityRef> {
-        let e = self.current.as_ref()?;
-        let level = self.rt.top();
-        if level != e.fifo.get() {
-            return self.yield_other(now);
+        match self.yield_fifo(now) {
+            None => self.yield_other(now),
+            next => next,
         }
-        let next = self.queues.rotate(level)?;
-        let ran = now.wrapping_sub(self.since);
-        e.run_time.set(e.run_time.get().wrapping_add(ran));
-        self.start(next.clone(), now);
+    }
+
+    /// The short way of [`yield_current`](Self::yield_current), from one first-in first-out thread to
+    /// another of the same priority. In all other cases nothing happens, and the answer is `None`.
+    /// After `Some` there is no [`next_event`](Self::next_event). O(1).
+    #[inline(always)]
+    pub fn yield_fifo(&mut self, now: u64) -> Option<EntityRef> {
+        let level = self.rt.top();
+        if level != self.bar || level >= FAIR {
+            return None;
+        }
+        // The current one is the first on its ring.
+        let (e, next) = self.queues.first_two(level)?;
+        if next.fifo.get() >= FAIR {
+            return None;
+        }
+        self.queues.rotate(level);
+        // As `start`, but there is one more that waits.
+        self.current = Some(next.clone());
+        self.switched(&e, now);
         Some(next)
     }
 
@@ -288,56 +421,89 @@ impl RunQueue {
     fn yield_other(&mut self, now: u64) -> Option<EntityRef> {
         let before = self.current.clone()?;
         self.put_prev_other(now, PutPrev::Yielded);
-        self.pick_next(now).filter(|next| !next.is(&before))
+        let next = self.pick_next(now)?;
+        if next.is(&before) {
+            self.switches = self.switches.wrapping_sub(1);
+            return None;
+        }
+        Some(next)
     }
 
     /// The current thread leaves: it sleeps, exits or moves to another core. Gives it back; `None`
     /// if there was none. O(1).
     #[inline]
     pub fn block_current(&mut self, now: u64) -> Option<EntityRef> {
-        let level = self.current.as_ref()?.fifo.get();
-        if level >= FAIR {
-            return self.block_other(now);
-        }
-        self.charge(now);
-        // The current one is the first on its ring.
-        self.queues.pop_front(level);
-        self.unlisted(level);
-        self.current.take()
+        self.block_other(now)
     }
 
     /// [`block_current`](Self::block_current) and [`pick_next`](Self::pick_next), in fewer steps.
-    #[inline(always)]
+    #[inline]
     pub fn block_and_pick(&mut self, now: u64) -> Option<EntityRef> {
-        let Some(e) = &self.current else {
-            return self.pick_next(now);
-        };
-        let level = e.fifo.get();
-        if level >= FAIR {
-            self.block_other(now);
-            return self.pick_next(now);
-        }
-        let ran = now.wrapping_sub(self.since);
-        e.run_time.set(e.run_time.get().wrapping_add(ran));
-        self.queues.pop_first(level, e);
-        self.unlisted(level);
-        match self.queues.first_of_ring(self.rt.top()) {
-            Some(next) => {
-                self.start(next.clone(), now);
-                Some(next)
-            }
+        match self.block_fifo(now) {
             None => {
-                self.current = None;
-                self.since = now;
+                self.block_other(now);
                 self.pick_next(now)
             }
+            next => next,
         }
+    }
+
+    /// The short way of [`block_and_pick`](Self::block_and_pick), from one first-in first-out thread to
+    /// another. In all other cases nothing happens, and the answer is `None`. After `Some` there is no
+    /// [`next_event`](Self::next_event). O(1).
+    #[inline(always)]
+    pub fn block_fifo(&mut self, now: u64) -> Option<EntityRef> {
+        let level = self.bar;
+        if level >= FAIR {
+            return None;
+        }
+        let rt = self.rt;
+        // The current one is the first on its ring.
+        let e = self.queues.first_of_ring(level)?;
+        let (next, bar) = match self.queues.second_of(&e) {
+            None => {
+                let rt = rt.without(level);
+                let next = self.queues.first_of_ring(rt.top())?;
+                let bar = next.fifo.get();
+                if bar >= FAIR {
+                    return None;
+                }
+                self.rt = rt;
+                self.queues.pop_last(level, &e);
+                (next, bar)
+            }
+            Some(next) => {
+                let bar = next.fifo.get();
+                if bar >= FAIR || rt.top() != level {
+                    return None;
+                }
+                self.queues.pop_front(level);
+                (next, bar)
+            }
+        };
+        self.bar = bar;
+        self.current = Some(next.clone());
+        self.switched(&e, now);
+        self.waiting -= 1;
+        Some(next)
     }
 
     #[inline(never)]
     fn block_other(&mut self, now: u64) -> Option<EntityRef> {
+        let e = self.take_current(now)?;
+        e.left_core();
+        if self.waiting == 0 {
+            // To nobody.
+            self.switches = self.switches.wrapping_add(1);
+        }
+        Some(e)
+    }
+
+    /// Takes the current one off its ring or out of its class, with its time counted.
+    fn take_current(&mut self, now: u64) -> Option<EntityRef> {
         self.charge(now);
-        let e = self.current.take()?;
+        self.since = now;
+        let e = self.stop()?;
         let level = e.level.get();
         if level == FAIR {
             self.fair.leave(&e, self.slice);
@@ -358,7 +524,7 @@ impl RunQueue {
         self.since = now;
         // Wrapping, so that a clock that goes back a little takes back what it counted too much.
         e.run_time.set(e.run_time.get().wrapping_add(ran));
-        if e.fifo.get() != NOT_FIFO {
+        if self.bar < FAIR {
             return;
         }
         let ran = ran.cast_signed().max(0).cast_unsigned();
@@ -375,14 +541,10 @@ impl RunQueue {
     /// others coming or leaving have made it wait. O(1) for real time, else as `pick_next`.
     #[inline]
     pub fn should_preempt(&mut self, now: impl Now) -> bool {
-        let Some(e) = &self.current else {
-            return self.runnable() > 0;
-        };
-        let level = e.fifo.get();
-        if level != NOT_FIFO {
-            return self.rt.top() < level;
+        if self.rt.top() < self.bar && self.bar <= FAIR {
+            return true;
         }
-        self.is_due(now.now())
+        self.bar >= FAIR && self.is_due(now.now())
     }
 
     #[inline(never)]
@@ -426,7 +588,7 @@ impl RunQueue {
     #[inline(always)]
     pub fn event_of(&self, e: &EntityRef) -> Option<u64> {
         debug_assert!(self.is_current(e));
-        if e.fifo.get() != NOT_FIFO {
+        if self.bar < FAIR {
             return None;
         }
         let level = e.level.get();
@@ -450,10 +612,16 @@ impl RunQueue {
     }
 
     /// How many threads wait here. The current one is not counted.
-    #[inline]
+    #[inline(always)]
     pub fn runnable(&self) -> usize {
-        let running = self.current.as_ref().is_some_and(|e| e.level.get() != FAIR);
-        self.listed + self.fair.queued() - usize::from(running)
+        self.waiting
+    }
+
+    /// How many times another thread became the current one, or none did that had been one. It wraps
+    /// around.
+    #[inline]
+    pub fn switches(&self) -> u64 {
+        self.switches
     }
 
     /// What other cores want to know of this one when they place a thread.

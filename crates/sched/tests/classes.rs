@@ -75,7 +75,7 @@ fn five_equals_that_yield_take_turns() {
         assert!(rq.pick_next(now).unwrap().is(&all[round as usize % 5]));
         rq.put_prev(now + 100, PutPrev::Yielded);
     }
-    assert!(all.iter().all(|t| t.run_time() == 400 && t.switches() == 4));
+    assert!(all.iter().all(|t| t.run_time() == 400 && t.turns() == 4));
 }
 
 #[test]

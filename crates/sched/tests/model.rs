@@ -206,12 +206,19 @@ proptest! {
                         used[e] = 0;
                     }
                     let handle = pair.handle(e);
-                    pair.queues[q].enqueue(handle, now, how);
+                    let was_due = pair.queues[q].should_preempt(now);
+                    let short = pair.queues[q].wake_fifo(&handle);
+                    if short.is_none() {
+                        pair.queues[q].enqueue(handle, now, how);
+                    }
                     pair.places[e] = Place::Waiting(q);
                     pair.order[q].push_back(e);
                     let urgent = pair.current(q).map_or(0, |c| pair.urgency(c) + 1);
                     let due = pair.queues[q].should_preempt(now);
                     prop_assert!(due || pair.urgency(e) < urgent, "an urgent one must wait");
+                    if let Some(preempts) = short {
+                        prop_assert_eq!(preempts || was_due, due);
+                    }
                 }
                 Op::Dequeue(q, e) => {
                     let handle = pair.handle(e);

@@ -72,6 +72,11 @@ pub struct Thread {
 }
 
 impl Thread {
+    /// How many times it was given a core.
+    pub fn switches(&self) -> u64 {
+        self.entity.turns() + u64::from(matches!(self.state, State::Running))
+    }
+
     pub(crate) fn new(priority: Priority, affinity: CpuSet, plan: Plan) -> Self {
         let mut thread = Self {
             entity: Rc::new(Entity::new(priority, affinity)),

@@ -88,7 +88,7 @@ fn who_is_alone_is_left_alone() {
         busy(&mut machine, nice);
     }
     machine.run_until(SECOND);
-    let alone = |t: &layercake_sim::Thread| t.got == SECOND && t.entity.switches() == 1;
+    let alone = |t: &layercake_sim::Thread| t.got == SECOND && t.switches() == 1;
     assert!(machine.threads.iter().all(alone));
 }
 

@@ -95,6 +95,6 @@ fn four_busy_threads_on_four_cores_run_undisturbed() {
         machine
             .threads
             .iter()
-            .all(|t| t.got == SECOND && t.entity.switches() == 1)
+            .all(|t| t.got == SECOND && t.switches() == 1)
     );
 }

@@ -67,3 +67,18 @@ impl<T: ?Sized> UnsafeCell<T> {
         self.0.get()
     }
 }
+
+/// A `const fn`, except in a loom model, whose atomics are not made at compile time.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! const_unless_loom {
+    ($(#[$attr:meta])* $vis:vis const fn $($rest:tt)*) => {
+        #[cfg(not(loom))]
+        $(#[$attr])*
+        $vis const fn $($rest)*
+        #[cfg(loom)]
+        $(#[$attr])*
+        $vis fn $($rest)*
+    };
+}
+pub use crate::const_unless_loom;

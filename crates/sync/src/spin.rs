@@ -2,12 +2,14 @@
 
 use crate::context::{Masked, TaskAtomic};
 use crate::cpu::Cpu;
-use crate::facade::UnsafeCell;
+use crate::facade::{AtomicU32, UnsafeCell};
 use crate::mask::{IrqOff, Mask, NoMask, PreemptOff};
 use crate::raw::{DefaultRaw, RawLock};
-use crate::watch::{Since, Waiting, Watch};
+use crate::ticket::TicketLock;
+use crate::watch::{QUIET, Since, Waiting, Watch};
 use core::fmt;
 use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
 
 /// Data that one core at a time may touch.
@@ -126,16 +128,45 @@ impl<T: ?Sized, M: Mask, R: RawLock> SpinLock<T, M, R> {
         end.report::<M::Cpu>();
     }
 
+    /// [`force_unlock`](SpinLock::force_unlock) by whoever kept what
+    /// [`force_lock`](SpinLock::force_lock) gave, which saves asking the lock.
+    ///
+    /// # Safety
+    ///
+    /// As there; and `held` is what `force_lock` returned for this hold.
+    #[inline(always)]
+    pub unsafe fn force_unlock_held(&self, held: R::Held) {
+        let watch = &self.inner.watch;
+        let end = watch.gives_back::<M::Cpu>(self.inner.word(), watch.since());
+        // SAFETY: LOCK-HELD, by the caller's promise.
+        unsafe { self.inner.raw.release::<M::Cpu>(held) }
+        end.report::<M::Cpu>();
+    }
+
     /// Takes the lock without a guard, for the same: [`force_unlock`](SpinLock::force_unlock)
-    /// answers it. Masks nothing.
+    /// answers it. Masks nothing. What it returns is for
+    /// [`force_unlock_held`](SpinLock::force_unlock_held), and may be forgotten.
     ///
     /// # Safety
     ///
     /// Invariant **MASK-TOKEN**: what `M` masks is masked until the lock has been given back.
     #[inline(always)]
     #[cfg_attr(any(debug_assertions, feature = "check"), track_caller)]
-    pub unsafe fn force_lock(&self) {
-        self.inner.take::<M::Cpu>();
+    pub unsafe fn force_lock(&self) -> R::Held {
+        self.inner.take::<M::Cpu>().0
+    }
+
+    /// [`force_lock`](SpinLock::force_lock), if the lock is free.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[inline(always)]
+    #[cfg_attr(any(debug_assertions, feature = "check"), track_caller)]
+    pub unsafe fn try_force_lock(&self) -> Option<R::Held> {
+        let held = self.inner.raw.try_acquire()?;
+        let _ = self.inner.watch.tried::<M::Cpu>(self.inner.word());
+        Some(held)
     }
 
     /// The lock word itself.
@@ -152,6 +183,16 @@ impl<T: ?Sized, M: Mask, R: RawLock> SpinLock<T, M, R> {
     #[cfg(not(loom))]
     pub fn as_ptr(&self) -> *mut T {
         self.inner.data.get()
+    }
+}
+
+impl<T: ?Sized, M: Mask> SpinLock<T, M, TicketLock> {
+    /// The store that gives the lock back, to be done later by machine code that has left the
+    /// holder's stack: with release, of the number to the word. `None` in a build that watches its
+    /// locks: there [`force_unlock`](SpinLock::force_unlock) has to be called.
+    #[inline(always)]
+    pub fn release_by_store(&self, held: u32) -> Option<(&AtomicU32, u32)> {
+        QUIET.then(|| self.inner.raw.release_by_store(held))
     }
 }
 
@@ -274,6 +315,20 @@ impl<T: ?Sized, C: Cpu, R: RawLock> SpinGuard<'_, T, PreemptOff<C>, R> {
 }
 
 impl<T: ?Sized, C: Cpu, R: RawLock> SpinGuard<'_, T, IrqOff<C>, R> {
+    /// Gives the lock back and leaves interrupts masked: for whoever has more to do before they
+    /// come on, which is its business now, by [`Cpu::irq_restore`] of what this returns.
+    #[inline(always)]
+    #[must_use = "interrupts stay masked"]
+    pub fn unlock_masked(self) -> C::IrqState {
+        let guard = ManuallyDrop::new(self);
+        let word = guard.lock.word();
+        let end = guard.lock.watch.gives_back::<C>(word, guard.since);
+        // SAFETY: LOCK-HELD: this guard took it, and gives it back once, as it is not dropped.
+        unsafe { guard.lock.raw.release::<C>(guard.held) }
+        end.report::<C>();
+        guard.state
+    }
+
     /// The context inside: what nested locks take.
     #[inline(always)]
     pub fn atomic(&self) -> Masked<'_> {

@@ -79,6 +79,13 @@ impl TicketLock {
         self.serving.store(mine.wrapping_add(1), Ordering::Release);
     }
 
+    /// The store that the holder of ticket `mine` gives the lock back by: with release, of the
+    /// number to the word.
+    #[inline(always)]
+    pub fn release_by_store(&self, mine: u32) -> (&AtomicU32, u32) {
+        (&self.serving, mine.wrapping_add(1))
+    }
+
     /// Whether someone holds it now. For reports only: it may change at once.
     pub fn is_locked(&self) -> bool {
         self.next.load(Ordering::Relaxed) != self.serving.load(Ordering::Relaxed)

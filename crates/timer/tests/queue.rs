@@ -50,7 +50,10 @@ fn neither_the_young_nor_the_old_of_a_queue_are_anothers() {
     for (m, timer) in timers.iter().enumerate() {
         assert!(queues[m / ARMED].cancel(timer));
     }
-    assert!(queues.iter().all(TimerQueue::is_empty));
+    for queue in &queues {
+        assert!(queue.is_empty());
+        assert_eq!(queue.len(), 0);
+    }
 }
 
 #[test]

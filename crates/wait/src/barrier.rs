@@ -6,6 +6,7 @@ use crate::queue::WaitQueue;
 use crate::time::Instant;
 use crate::waiter::TimedOut;
 use core::fmt;
+use layercake_sync::facade::const_unless_loom;
 use layercake_sync::{PreemptOff, SpinLock, TaskAtomic, TaskCx};
 
 /// A point that a number of threads reach together, again and again.
@@ -38,23 +39,14 @@ struct Come {
 const NOBODY: Come = Come { here: 0, rounds: 0 };
 
 impl<H: Host> Barrier<H> {
-    /// A barrier for `threads` threads; with none or one it holds nobody up. `name` is for people.
-    #[cfg(not(loom))]
-    pub const fn new(name: &'static str, threads: u32) -> Self {
-        Self {
-            threads,
-            come: SpinLock::new(NOBODY).named(name),
-            queue: WaitQueue::new(name),
-        }
-    }
-
-    /// A barrier for `threads` threads; with none or one it holds nobody up. `name` is for people.
-    #[cfg(loom)]
-    pub fn new(name: &'static str, threads: u32) -> Self {
-        Self {
-            threads,
-            come: SpinLock::new(NOBODY).named(name),
-            queue: WaitQueue::new(name),
+    const_unless_loom! {
+        /// A barrier for `threads` threads; with none or one it holds nobody up. `name` is for people.
+        pub const fn new(name: &'static str, threads: u32) -> Self {
+            Self {
+                threads,
+                come: SpinLock::new(NOBODY).named(name),
+                queue: WaitQueue::new(name),
+            }
         }
     }
 

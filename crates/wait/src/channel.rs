@@ -13,6 +13,7 @@ use crate::time::Instant;
 use crate::waiter::TimedOut;
 use core::fmt;
 use heapless::Deque;
+use layercake_sync::facade::const_unless_loom;
 use layercake_sync::{Atomic, IrqOff, SpinGuard, SpinLock, TaskAtomic, TaskCx};
 
 /// Up to `N` values on their way, first in, first out.
@@ -85,33 +86,19 @@ pub enum TryRecvError {
 }
 
 impl<T, const N: usize, H: Host> Channel<T, N, H> {
-    /// An empty channel. `name` is for people. `N` is at least one.
-    #[cfg(not(loom))]
-    pub const fn new(name: &'static str) -> Self {
-        const { assert!(N > 0, "a channel without room") };
-        Self {
-            ring: SpinLock::new(Ring {
-                values: Deque::new(),
-                closed: false,
-            })
-            .named(name),
-            receivers: WaitQueue::new(name),
-            senders: WaitQueue::new(name),
-        }
-    }
-
-    /// An empty channel. `name` is for people. `N` is at least one.
-    #[cfg(loom)]
-    pub fn new(name: &'static str) -> Self {
-        const { assert!(N > 0, "a channel without room") };
-        Self {
-            ring: SpinLock::new(Ring {
-                values: Deque::new(),
-                closed: false,
-            })
-            .named(name),
-            receivers: WaitQueue::new(name),
-            senders: WaitQueue::new(name),
+    const_unless_loom! {
+        /// An empty channel. `name` is for people. `N` is at least one.
+        pub const fn new(name: &'static str) -> Self {
+            const { assert!(N > 0, "a channel without room") };
+            Self {
+                ring: SpinLock::new(Ring {
+                    values: Deque::new(),
+                    closed: false,
+                })
+                .named(name),
+                receivers: WaitQueue::new(name),
+                senders: WaitQueue::new(name),
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use crate::time::Instant;
 use crate::waiter::TimedOut;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use layercake_sync::TaskCx;
-use layercake_sync::facade::AtomicU32;
+use layercake_sync::facade::{AtomicU32, const_unless_loom};
 
 /// `done` when it is done for everybody.
 const ALL: u32 = u32::MAX;
@@ -35,21 +35,13 @@ pub struct Completion<H: Host> {
 }
 
 impl<H: Host> Completion<H> {
-    /// Not done. `name` is for people.
-    #[cfg(not(loom))]
-    pub const fn new(name: &'static str) -> Self {
-        Self {
-            done: AtomicU32::new(0),
-            queue: WaitQueue::new(name),
-        }
-    }
-
-    /// Not done. `name` is for people.
-    #[cfg(loom)]
-    pub fn new(name: &'static str) -> Self {
-        Self {
-            done: AtomicU32::new(0),
-            queue: WaitQueue::new(name),
+    const_unless_loom! {
+        /// Not done. `name` is for people.
+        pub const fn new(name: &'static str) -> Self {
+            Self {
+                done: AtomicU32::new(0),
+                queue: WaitQueue::new(name),
+            }
         }
     }
 

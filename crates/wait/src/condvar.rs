@@ -31,6 +31,7 @@ use crate::queue::WaitQueue;
 use crate::time::Instant;
 use crate::waiter::{TimedOut, Waiter};
 use core::pin::pin;
+use layercake_sync::facade::const_unless_loom;
 use layercake_sync::{Mask, RawLock, SpinGuard, SpinLock, TaskAtomic, TaskCx};
 
 /// Waits for a condition on the data of a lock: of a [`Mutex`](crate::Mutex) or of a spinlock.
@@ -61,19 +62,12 @@ pub struct Condvar<H: Host> {
 }
 
 impl<H: Host> Condvar<H> {
-    /// A condition variable. `name` is for people.
-    #[cfg(not(loom))]
-    pub const fn new(name: &'static str) -> Self {
-        Self {
-            queue: WaitQueue::new(name),
-        }
-    }
-
-    /// A condition variable. `name` is for people.
-    #[cfg(loom)]
-    pub fn new(name: &'static str) -> Self {
-        Self {
-            queue: WaitQueue::new(name),
+    const_unless_loom! {
+        /// A condition variable. `name` is for people.
+        pub const fn new(name: &'static str) -> Self {
+            Self {
+                queue: WaitQueue::new(name),
+            }
         }
     }
 
@@ -268,19 +262,12 @@ pub struct WaitChannel<H: Host> {
 }
 
 impl<H: Host> WaitChannel<H> {
-    /// A channel. `name` is for people.
-    #[cfg(not(loom))]
-    pub const fn new(name: &'static str) -> Self {
-        Self {
-            queue: WaitQueue::new(name),
-        }
-    }
-
-    /// A channel. `name` is for people.
-    #[cfg(loom)]
-    pub fn new(name: &'static str) -> Self {
-        Self {
-            queue: WaitQueue::new(name),
+    const_unless_loom! {
+        /// A channel. `name` is for people.
+        pub const fn new(name: &'static str) -> Self {
+            Self {
+                queue: WaitQueue::new(name),
+            }
         }
     }
 

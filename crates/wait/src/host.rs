@@ -6,6 +6,7 @@
 
 pub use crate::owner::{LockWord, OwnerId, PiEvent};
 use crate::time::Instant;
+use core::num::NonZeroUsize;
 use layercake_sync::{Cpu, TaskCx};
 
 #[cfg(loom)]
@@ -54,6 +55,27 @@ pub unsafe trait Host: 'static {
 
     /// Gives `task` its permit: makes it runnable now if it is parked.
     fn unpark(task: &Self::Task);
+
+    /// [`unpark`](Host::unpark) at the end of a masked section: puts interrupts back to `state`, too.
+    /// Optional.
+    ///
+    /// A kernel whose `unpark` masks interrupts anyway goes on with those that are masked. What this
+    /// returns has no meaning; as it is never 0, a wake that says whether it found somebody can end in
+    /// a jump to here.
+    ///
+    /// # Safety
+    ///
+    /// Invariant **CPU-MASK**: as for [`Cpu::irq_restore`] of `state`.
+    #[inline(always)]
+    unsafe fn unpark_masked(
+        task: &Self::Task,
+        state: <Self::Cpu as Cpu>::IrqState,
+    ) -> NonZeroUsize {
+        // SAFETY: CPU-MASK, by the caller's promise.
+        unsafe { Self::Cpu::irq_restore(state) };
+        Self::unpark(task);
+        NonZeroUsize::MIN
+    }
 
     /// The time.
     fn now() -> Instant;

@@ -12,7 +12,6 @@ pub mod condvar;
 pub mod conformance;
 pub mod future;
 pub mod host;
-mod idle;
 pub mod interval;
 mod list;
 #[cfg(not(feature = "mutants"))]

@@ -22,7 +22,7 @@ use crate::waiter::TimedOut;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
-use layercake_sync::facade::{UnsafeCell, spin_loop};
+use layercake_sync::facade::{UnsafeCell, const_unless_loom, spin_loop};
 use layercake_sync::{TaskAtomic, TaskCx};
 
 /// Data that one thread at a time may touch, and may sleep with.
@@ -64,23 +64,14 @@ unsafe impl<T: ?Sized + Send, H: Host> Sync for Mutex<T, H> {}
 unsafe impl<T: ?Sized + Send, H: Host> Send for Mutex<T, H> {}
 
 impl<T, H: Host> Mutex<T, H> {
-    /// A free mutex around `value`. `name` is for people.
-    #[cfg(not(loom))]
-    pub const fn new(name: &'static str, value: T) -> Self {
-        Self {
-            word: LockWord::free_word(),
-            queue: WaitQueue::new(name),
-            data: UnsafeCell::new(value),
-        }
-    }
-
-    /// A free mutex around `value`. `name` is for people.
-    #[cfg(loom)]
-    pub fn new(name: &'static str, value: T) -> Self {
-        Self {
-            word: LockWord::free_word(),
-            queue: WaitQueue::new(name),
-            data: UnsafeCell::new(value),
+    const_unless_loom! {
+        /// A free mutex around `value`. `name` is for people.
+        pub const fn new(name: &'static str, value: T) -> Self {
+            Self {
+                word: LockWord::free_word(),
+                queue: WaitQueue::new(name),
+                data: UnsafeCell::new(value),
+            }
         }
     }
 

@@ -5,7 +5,7 @@
 
 use crate::mutant::mutant;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use layercake_sync::facade::AtomicUsize;
+use layercake_sync::facade::{AtomicUsize, const_unless_loom};
 
 /// Nobody has it.
 const FREE: usize = 0;
@@ -45,14 +45,10 @@ impl OwnerId {
 pub struct LockWord(AtomicUsize);
 
 impl LockWord {
-    #[cfg(not(loom))]
-    pub(crate) const fn free_word() -> Self {
-        Self(AtomicUsize::new(FREE))
-    }
-
-    #[cfg(loom)]
-    pub(crate) fn free_word() -> Self {
-        Self(AtomicUsize::new(FREE))
+    const_unless_loom! {
+        pub(crate) const fn free_word() -> Self {
+            Self(AtomicUsize::new(FREE))
+        }
     }
 
     /// Tells this mutex from all others that exist at the same time.

@@ -42,9 +42,10 @@ use crate::list::List;
 use crate::mutant::mutant;
 use crate::node::{Node, state};
 use crate::stats::{Event, Watch};
+use core::num::NonZeroUsize;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
-use layercake_sync::facade::{AtomicBool, AtomicU32, fence};
+use layercake_sync::facade::{AtomicBool, AtomicU32, const_unless_loom, fence};
 use layercake_sync::{Atomic, IrqOff, SpinGuard, SpinLock};
 
 mod grant;
@@ -84,8 +85,6 @@ pub struct WaitQueue<H: Host> {
 pub(crate) struct Lists<H: Host> {
     exclusive: List<H>,
     shared: List<H>,
-    /// How many nodes are on both; `WaitQueue::linked` repeats it for those without the lock.
-    len: u32,
     /// The next to arrive gets this. 64 bits do not come round.
     next_ticket: u64,
 }
@@ -95,39 +94,21 @@ pub(crate) struct Lists<H: Host> {
 unsafe impl<H: Host> Send for Lists<H> {}
 
 impl<H: Host> WaitQueue<H> {
-    /// An empty queue. `name` is for people: a list of threads shows it.
-    #[cfg(not(loom))]
-    pub const fn new(name: &'static str) -> Self {
-        Self {
-            linked: AtomicU32::new(0),
-            closed: AtomicBool::new(false),
-            name,
-            watch: Watch::new(),
-            lists: SpinLock::new(Lists {
-                exclusive: List::new(),
-                shared: List::new(),
-                len: 0,
-                next_ticket: 0,
-            })
-            .named(name),
-        }
-    }
-
-    /// An empty queue. `name` is for people: a list of threads shows it.
-    #[cfg(loom)]
-    pub fn new(name: &'static str) -> Self {
-        Self {
-            linked: AtomicU32::new(0),
-            closed: AtomicBool::new(false),
-            name,
-            watch: Watch::new(),
-            lists: SpinLock::new(Lists {
-                exclusive: List::new(),
-                shared: List::new(),
-                len: 0,
-                next_ticket: 0,
-            })
-            .named(name),
+    const_unless_loom! {
+        /// An empty queue. `name` is for people: a list of threads shows it.
+        pub const fn new(name: &'static str) -> Self {
+            Self {
+                linked: AtomicU32::new(0),
+                closed: AtomicBool::new(false),
+                name,
+                watch: Watch::new(),
+                lists: SpinLock::new(Lists {
+                    exclusive: List::new(),
+                    shared: List::new(),
+                    next_ticket: 0,
+                })
+                .named(name),
+            }
         }
     }
 
@@ -149,7 +130,7 @@ impl<H: Host> WaitQueue<H> {
     /// Any context. O(1), and O(shared waiters) outside the lock.
     #[inline]
     pub fn wake_one(&self) -> bool {
-        !self.is_empty_after_fence() && self.wake_first()
+        !self.is_empty_after_fence() && self.wake_first().is_some()
     }
 
     /// Wakes the `n` exclusive waiters that have waited longest, and all shared ones.
@@ -194,24 +175,39 @@ impl<H: Host> WaitQueue<H> {
         empty
     }
 
-    /// [`wake_one`](WaitQueue::wake_one) once there is somebody: one handle, no array.
+    /// [`wake_one`](WaitQueue::wake_one) once there is somebody: one handle, no array. `None`: there was
+    /// no exclusive waiter.
     #[inline(never)]
-    fn wake_first(&self) -> bool {
+    fn wake_first(&self) -> Option<NonZeroUsize> {
         let mut lists = self.lock();
         if !lists.shared.is_empty() {
             drop(lists);
-            return self.sweep(1, state::WOKEN_ONE).0 != 0;
+            return self.wake_first_and_shared();
         }
         let Some(node) = lists.exclusive.pop_front() else {
             self.note(Event::FoundEmpty);
-            return false;
+            return None;
         };
-        self.count(&mut lists, -1);
+        self.count(-1);
         self.note(Event::Sent);
         let task = hand_over(node, state::WOKEN_ONE);
-        drop(lists);
-        unpark::<H>(task);
-        true
+        let state = lists.unlock_masked();
+        // SAFETY: CPU-MASK: what the guard masked.
+        Some(unsafe {
+            match task {
+                Some(task) => H::unpark_masked(&task, state),
+                None => {
+                    debug_assert!(false, "a linked node without a task");
+                    core::hint::unreachable_unchecked()
+                }
+            }
+        })
+    }
+
+    /// [`wake_first`](Self::wake_first) if there are shared waiters as well.
+    #[inline(never)]
+    fn wake_first_and_shared(&self) -> Option<NonZeroUsize> {
+        NonZeroUsize::new(self.sweep(1, state::WOKEN_ONE).0)
     }
 
     /// Wakes up to `quota` exclusive waiters and all shared ones that are there when it begins.
@@ -248,7 +244,7 @@ impl<H: Host> WaitQueue<H> {
                     (lists.shared.pop_front(), state::WOKEN_ALL)
                 };
                 if let Some(node) = node {
-                    self.count(&mut lists, -1);
+                    self.count(-1);
                     self.note(Event::Sent);
                     *slot = hand_over(node, how);
                 }
@@ -293,7 +289,7 @@ impl<H: Host> WaitQueue<H> {
             // SAFETY: as above.
             unsafe { list.push_back(node) };
         }
-        self.count(&mut lists, 1);
+        self.count(1);
         drop(lists);
         if mutant!(StateSetLate) {
             node.state.store(state::WAITING, Relaxed);
@@ -320,7 +316,7 @@ impl<H: Host> WaitQueue<H> {
         };
         // SAFETY: NODE-LOCK. WAITING under the lock means linked here.
         unsafe { list.remove(node) };
-        self.count(&mut lists, -1);
+        self.count(-1);
         true
     }
 
@@ -347,11 +343,11 @@ impl<H: Host> WaitQueue<H> {
         self.lists.lock(unsafe { Atomic::assume() })
     }
 
-    /// Adds to the count of linked nodes.
+    /// Adds to the count of linked nodes. The caller has the lists' lock.
     #[inline(always)]
-    fn count(&self, lists: &mut Lists<H>, change: i32) {
-        lists.len = lists.len.wrapping_add_signed(change);
-        self.linked.store(lists.len, Relaxed);
+    fn count(&self, change: i32) {
+        let linked = self.linked.load(Relaxed).wrapping_add_signed(change);
+        self.linked.store(linked, Relaxed);
         self.note(match change {
             0.. => Event::Joins,
             _ => Event::Leaves,

@@ -13,7 +13,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
-use layercake_sync::facade::UnsafeCell;
+use layercake_sync::facade::{UnsafeCell, const_unless_loom};
 use layercake_sync::{TaskAtomic, TaskCx};
 
 /// Data that many threads may look at, or one may change, and sleep meanwhile.
@@ -48,21 +48,13 @@ unsafe impl<T: ?Sized + Send + Sync, H: Host> Sync for RwLock<T, H> {}
 unsafe impl<T: ?Sized + Send, H: Host> Send for RwLock<T, H> {}
 
 impl<T, H: Host> RwLock<T, H> {
-    /// A free lock around `value`. `name` is for people.
-    #[cfg(not(loom))]
-    pub const fn new(name: &'static str, value: T) -> Self {
-        Self {
-            room: Semaphore::new(name, ALL),
-            data: UnsafeCell::new(value),
-        }
-    }
-
-    /// A free lock around `value`. `name` is for people.
-    #[cfg(loom)]
-    pub fn new(name: &'static str, value: T) -> Self {
-        Self {
-            room: Semaphore::new(name, ALL),
-            data: UnsafeCell::new(value),
+    const_unless_loom! {
+        /// A free lock around `value`. `name` is for people.
+        pub const fn new(name: &'static str, value: T) -> Self {
+            Self {
+                room: Semaphore::new(name, ALL),
+                data: UnsafeCell::new(value),
+            }
         }
     }
 

@@ -18,7 +18,7 @@ use crate::waiter::{TimedOut, Waiter};
 use core::pin::{Pin, pin};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use layercake_sync::TaskCx;
-use layercake_sync::facade::AtomicU32;
+use layercake_sync::facade::{AtomicU32, const_unless_loom};
 
 /// Somebody waits. Set and cleared under the queue's lock only.
 const WAITERS: u32 = 1 << 31;
@@ -64,27 +64,18 @@ impl<H: Host> Semaphore<H> {
     /// The most permits that there may be at once.
     pub const MAX_PERMITS: u32 = MOST;
 
-    /// A semaphore with `permits` to take. `name` is for people.
-    ///
-    /// # Panics
-    ///
-    /// With more than [`MAX_PERMITS`](Self::MAX_PERMITS).
-    #[cfg(not(loom))]
-    pub const fn new(name: &'static str, permits: u32) -> Self {
-        assert!(permits <= Self::MAX_PERMITS, "too many permits");
-        Self {
-            word: AtomicU32::new(permits),
-            queue: WaitQueue::new(name),
-        }
-    }
-
-    /// A semaphore with `permits` to take. `name` is for people.
-    #[cfg(loom)]
-    pub fn new(name: &'static str, permits: u32) -> Self {
-        assert!(permits <= Self::MAX_PERMITS, "too many permits");
-        Self {
-            word: AtomicU32::new(permits),
-            queue: WaitQueue::new(name),
+    const_unless_loom! {
+        /// A semaphore with `permits` to take. `name` is for people.
+        ///
+        /// # Panics
+        ///
+        /// With more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+        pub const fn new(name: &'static str, permits: u32) -> Self {
+            assert!(permits <= Self::MAX_PERMITS, "too many permits");
+            Self {
+                word: AtomicU32::new(permits),
+                queue: WaitQueue::new(name),
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use crate::waiter::{TimedOut, Waiter};
 use core::fmt;
 use core::pin::{Pin, pin};
 use core::sync::atomic::Ordering::{Acquire, Release};
-use layercake_sync::facade::AtomicBool;
+use layercake_sync::facade::{AtomicBool, const_unless_loom};
 use layercake_sync::{TaskAtomic, TaskCx};
 
 /// Blocks until `cond` returns something, looking again after a wake of any of `queues`, at most
@@ -136,21 +136,13 @@ pub struct CancelToken<H: Host> {
 }
 
 impl<H: Host> CancelToken<H> {
-    /// A token that is not cancelled. `name` is for people.
-    #[cfg(not(loom))]
-    pub const fn new(name: &'static str) -> Self {
-        Self {
-            cancelled: AtomicBool::new(false),
-            queue: WaitQueue::new(name),
-        }
-    }
-
-    /// A token that is not cancelled. `name` is for people.
-    #[cfg(loom)]
-    pub fn new(name: &'static str) -> Self {
-        Self {
-            cancelled: AtomicBool::new(false),
-            queue: WaitQueue::new(name),
+    const_unless_loom! {
+        /// A token that is not cancelled. `name` is for people.
+        pub const fn new(name: &'static str) -> Self {
+            Self {
+                cancelled: AtomicBool::new(false),
+                queue: WaitQueue::new(name),
+            }
         }
     }
 

@@ -23,15 +23,9 @@ impl<H: Host> WaitQueue<H> {
     pub fn wait_until<T>(
         &self,
         cx: &mut TaskCx,
-        mut cond: impl FnMut(TaskAtomic<'_>) -> Option<T>,
+        cond: impl FnMut(TaskAtomic<'_>) -> Option<T>,
     ) -> T {
-        if let Some(value) = cond(cx.atomic()) {
-            return value;
-        }
-        match self.wait_slow(cx, None, Mode::EXCLUSIVE, cond) {
-            Ok(value) => value,
-            Err(TimedOut) => unreachable!("timed out without a deadline"),
-        }
+        self.wait_for_ever(cx, Mode::EXCLUSIVE, H::blocked_on, cond)
     }
 
     /// [`wait_until`](WaitQueue::wait_until) as a shared waiter: every wake makes it look, and it
@@ -41,15 +35,23 @@ impl<H: Host> WaitQueue<H> {
     pub fn wait_until_shared<T>(
         &self,
         cx: &mut TaskCx,
-        mut cond: impl FnMut(TaskAtomic<'_>) -> Option<T>,
+        cond: impl FnMut(TaskAtomic<'_>) -> Option<T>,
     ) -> T {
-        if let Some(value) = cond(cx.atomic()) {
-            return value;
-        }
-        match self.wait_slow(cx, None, Mode::SHARED, cond) {
-            Ok(value) => value,
-            Err(TimedOut) => unreachable!("timed out without a deadline"),
-        }
+        self.wait_for_ever(cx, Mode::SHARED, H::blocked_on, cond)
+    }
+
+    /// [`wait_until`](WaitQueue::wait_until) for those who have nothing to do meanwhile: it may
+    /// last for ever, and that is no sign of trouble.
+    ///
+    /// A worker that waits for work and a console that waits for a key look like a thread that
+    /// hangs: both block without a deadline. The difference is known to whoever writes the wait,
+    /// so it is said there; what a host makes of it is [`Host::idle_on`]'s business.
+    pub fn idle_until<T>(
+        &self,
+        cx: &mut TaskCx,
+        cond: impl FnMut(TaskAtomic<'_>) -> Option<T>,
+    ) -> T {
+        self.wait_for_ever(cx, Mode::EXCLUSIVE, H::idle_on, cond)
     }
 
     /// [`wait_until`](WaitQueue::wait_until), at most until `deadline`.
@@ -79,15 +81,47 @@ impl<H: Host> WaitQueue<H> {
         let waiter = pin!(Waiter::new());
         let waiter = waiter.as_ref();
         waiter.prepare(self, cx);
-        let _woken = waiter.block_and_look(self, cx, None, |_| Some(()));
+        let _woken = waiter.block_and_look(self, cx, None, H::blocked_on, |_| Some(()));
     }
 
-    /// The loop, once the condition was seen false without being on the queue.
+    /// A wait without a deadline, of which the host is told by `tell`.
+    #[inline(always)]
+    fn wait_for_ever<T>(
+        &self,
+        cx: &mut TaskCx,
+        mode: Mode,
+        tell: impl Fn(&'static str),
+        mut cond: impl FnMut(TaskAtomic<'_>) -> Option<T>,
+    ) -> T {
+        if let Some(value) = cond(cx.atomic()) {
+            return value;
+        }
+        match self.wait_telling(cx, None, mode, tell, cond) {
+            Ok(value) => value,
+            Err(TimedOut) => unreachable!("timed out without a deadline"),
+        }
+    }
+
+    /// The wait, once the condition was seen false without being on the queue.
+    #[inline(always)]
     pub(crate) fn wait_slow<T>(
         &self,
         cx: &mut TaskCx,
         deadline: Option<Instant>,
         mode: Mode,
+        cond: impl FnMut(TaskAtomic<'_>) -> Option<T>,
+    ) -> Result<T, TimedOut> {
+        self.wait_telling(cx, deadline, mode, H::blocked_on, cond)
+    }
+
+    /// The loop. The host is told of each park by `tell`, which is no value but a type: so every
+    /// way to tell has a loop of its own in the machine code, and only there.
+    fn wait_telling<T>(
+        &self,
+        cx: &mut TaskCx,
+        mut deadline: Option<Instant>,
+        mode: Mode,
+        tell: impl Fn(&'static str),
         mut cond: impl FnMut(TaskAtomic<'_>) -> Option<T>,
     ) -> Result<T, TimedOut> {
         let waiter = pin!(Waiter::with_mode(mode));
@@ -104,7 +138,7 @@ impl<H: Host> WaitQueue<H> {
             // Then off the queue: by a wake, and the look is what that was for; or by the
             // deadline, and it is the last one.
             let look = |cx: &mut TaskCx| cond(cx.atomic());
-            match waiter.block_and_look(self, cx, deadline, look) {
+            match waiter.block_and_look(self, cx, deadline, &tell, look) {
                 (Some(value), _) => return Ok(value),
                 (None, Err(TimedOut)) => {
                     self.note(Event::TimedOut);
@@ -118,6 +152,9 @@ impl<H: Host> WaitQueue<H> {
                 return Err(TimedOut);
             }
             waiter.prepare_again(self, cx);
+            if mutant!(VainWakeExtends) {
+                deadline = None;
+            }
         }
     }
 }

@@ -41,6 +41,14 @@ impl core::fmt::Display for TimedOut {
 
 impl core::error::Error for TimedOut {}
 
+/// Whether a waiter looks if it was woken before it parks. It need not if it has not parked since it was
+/// put on the queue: then a wake has left its permit, and the park returns at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LookFirst {
+    Yes,
+    No,
+}
+
 /// One thread's place on a wait queue, on its own stack.
 ///
 /// ```
@@ -186,23 +194,29 @@ impl<'q, H: Host> Waiter<'q, H> {
     #[inline(always)]
     fn block(self: Pin<&Self>, cx: &mut TaskCx, deadline: Option<Instant>) -> Result<(), TimedOut> {
         match self.queue.get() {
-            Some(queue) => self.block_on(queue, cx, deadline),
+            Some(queue) => self.block_on(queue, cx, deadline, LookFirst::Yes, H::blocked_on),
             None => Ok(()),
         }
     }
 
-    /// Blocks until the wake or the deadline. `queue` is the one that it is on.
+    /// Blocks until the wake or the deadline. `queue` is the one that it is on; the host is told of
+    /// each park by `tell`.
     #[inline(always)]
     fn block_on(
         &self,
         queue: &'q WaitQueue<H>,
         cx: &mut TaskCx,
         deadline: Option<Instant>,
+        look_first: LookFirst,
+        tell: impl Fn(&'static str),
     ) -> Result<(), TimedOut> {
         let mut parked = false;
-        while self.node.state.load(Acquire) == state::WAITING {
-            H::blocked_on(queue.name());
-            H::park(cx, deadline);
+        while (look_first == LookFirst::No && !parked)
+            || self.node.state.load(Acquire) == state::WAITING
+        {
+            tell(queue.name());
+            let extends = parked && mutant!(VainWakeExtends);
+            H::park(cx, deadline.filter(|_| !extends));
             parked = true;
             if let Some(deadline) = deadline
                 && self.is_waiting()
@@ -218,7 +232,8 @@ impl<'q, H: Host> Waiter<'q, H> {
         Ok(())
     }
 
-    /// Blocks, and looks: by the end it is off the queue, and a wake-one that it got is used.
+    /// Blocks, and looks: by the end it is off the queue, and a wake-one that it got is used. The caller
+    /// has not parked since it was put on the queue.
     ///
     /// If `look` panics the wake-one is still to be handed on. `None` in the answer's first
     /// place is what `look` said; the second tells whether the deadline ended the wait.
@@ -228,9 +243,10 @@ impl<'q, H: Host> Waiter<'q, H> {
         queue: &'q WaitQueue<H>,
         cx: &mut TaskCx,
         deadline: Option<Instant>,
+        tell: impl Fn(&'static str),
         look: impl FnOnce(&mut TaskCx) -> Option<T>,
     ) -> (Option<T>, Result<(), TimedOut>) {
-        let blocked = self.block_on(queue, cx, deadline);
+        let blocked = self.block_on(queue, cx, deadline, LookFirst::No, tell);
         let found = look(cx);
         if found.is_some() {
             self.queue.set(None);
@@ -239,31 +255,6 @@ impl<'q, H: Host> Waiter<'q, H> {
             }
         }
         (found, blocked)
-    }
-
-    /// [`block_and_look`](Self::block_and_look) without a deadline, for a thread that idles.
-    #[inline(always)]
-    pub(crate) fn idle_and_look<T>(
-        self: Pin<&Self>,
-        queue: &'q WaitQueue<H>,
-        cx: &mut TaskCx,
-        look: impl FnOnce(&mut TaskCx) -> Option<T>,
-    ) -> Option<T> {
-        let mut parked = false;
-        while self.node.state.load(Acquire) == state::WAITING {
-            H::idle_on(queue.name());
-            H::park(cx, None);
-            parked = true;
-        }
-        if parked {
-            queue.note_run(&self.node.woken);
-        }
-        let found = look(cx);
-        if found.is_some() {
-            self.queue.set(None);
-            queue.note(Event::Consumed);
-        }
-        found
     }
 
     /// Counts how long it took from the wake to now, if it was woken: for those who park by

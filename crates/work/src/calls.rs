@@ -43,8 +43,7 @@ impl<H: Host> Call<H> {
 impl<H: Host> WorkQueue<H> {
     /// Whether one more worker could start an item than have been called.
     pub(crate) fn wants_hands(&self, inner: &Inner<H>) -> bool {
-        inner.called < inner.counts.pending - inner.set_aside
-            && inner.called + inner.active < inner.room
+        inner.wants_hands_beside(inner.active)
     }
 
     /// Takes a worker off the list of idle ones, if one is needed.
@@ -95,6 +94,12 @@ pub(crate) fn summon<H: Host>(inner: &mut Inner<H>, worker: &UnsafeRef<Worker<H>
 }
 
 impl<H: Host> Inner<H> {
+    /// Whether one more worker could start an item than have been called, when so many are active.
+    #[inline(always)]
+    pub(crate) const fn wants_hands_beside(&self, active: usize) -> bool {
+        self.called < self.counts.pending - self.set_aside && self.called + active < self.room
+    }
+
     /// `worker` looks at the queue: a call that it had is answered.
     #[inline(always)]
     pub(crate) fn answer(&mut self, worker: &Worker<H>) {

@@ -7,8 +7,7 @@ use crate::item::Item;
 use crate::mutant::mutant;
 use crate::work::Work;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
-use layercake_sync::TaskCx;
-use layercake_sync::facade::spin_loop;
+use layercake_sync::{Cpu, TaskCx};
 use layercake_wait::Host;
 
 impl<H: Host, T> Work<H, T> {
@@ -124,7 +123,7 @@ impl<H: Host> Item<H> {
                 return true;
             }
             // It is on its way onto a queue or off one, on another core with interrupts off.
-            spin_loop();
+            H::Cpu::pause();
         }
     }
 }

@@ -15,8 +15,7 @@ use crate::work::Work;
 use core::pin::pin;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
-use layercake_sync::TaskCx;
-use layercake_sync::facade::spin_loop;
+use layercake_sync::{Cpu, TaskCx};
 use layercake_wait::Host;
 
 /// What to wait for.
@@ -60,7 +59,7 @@ pub(crate) fn wait_for<H: Host, T>(
             match unsafe { it.delays.load(Acquire).as_ref() } {
                 // SAFETY: OWNED, 1: this points to all of the `Work`, which is borrowed.
                 Some(delays) => unsafe { delays.hasten(NonNull::from(work).cast()) },
-                None => spin_loop(),
+                None => H::Cpu::pause(),
             }
             continue;
         };

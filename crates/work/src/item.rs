@@ -50,8 +50,8 @@ use crate::state::State;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed};
 use intrusive_collections::{LinkedListLink, UnsafeRef, intrusive_adapter};
-use layercake_sync::TaskCx;
-use layercake_sync::facade::{AtomicPtr, AtomicU32, UnsafeCell, spin_loop};
+use layercake_sync::facade::{AtomicPtr, AtomicU32, UnsafeCell};
+use layercake_sync::{Cpu, TaskCx};
 use layercake_timer::Timer;
 use layercake_wait::Host;
 
@@ -320,7 +320,7 @@ impl<H: Host> Item<H> {
                     return;
                 }
                 // Somebody withdrew it meanwhile.
-                spin_loop();
+                H::Cpu::pause();
                 old = it.state(Acquire);
                 continue;
             }

@@ -39,15 +39,4 @@ pub use store::{OwnedQueue, QueueStore};
 pub use waits::{WAIT_LIMITS, WaitCounts};
 pub use work::Work;
 
-/// A `const fn`, except in a loom model, whose atomics are not made at compile time.
-macro_rules! const_unless_loom {
-    ($(#[$attr:meta])* $vis:vis const fn $($rest:tt)*) => {
-        #[cfg(not(loom))]
-        $(#[$attr])*
-        $vis const fn $($rest)*
-        #[cfg(loom)]
-        $(#[$attr])*
-        $vis fn $($rest)*
-    };
-}
-pub(crate) use const_unless_loom;
+use layercake_sync::facade::const_unless_loom;

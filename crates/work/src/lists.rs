@@ -187,8 +187,12 @@ impl<H: Host> WorkQueue<H> {
         active: usize,
         worker: &Worker<H>,
     ) -> Option<*mut Item<H>> {
-        // The rescuer leaves to the others what they can do.
-        if RESCUER && !inner.idle.is_empty() {
+        // The rescuer leaves to the others what they can do: those who sleep, and will be called for
+        // it, and those who have been called and are on their way.
+        if RESCUER
+            && !(inner.idle.is_empty() && inner.wants_hands_beside(active))
+            && !mutant!(RescuerLeavesNothing)
+        {
             return None;
         }
         while active < inner.room {

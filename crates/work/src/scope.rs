@@ -63,6 +63,30 @@ impl<H: Host> WorkQueue<H> {
     /// # }
     /// ```
     ///
+    /// What could dangle does not compile: an item on the stack that is queued without a scope,
+    ///
+    /// ```compile_fail,E0597
+    /// # use layercake_wait::host::std::StdHost;
+    /// # use layercake_work::{Work, WorkQueue};
+    /// static QUEUE: WorkQueue<StdHost> = WorkQueue::new("queue");
+    /// let item = Work::new("on the stack", |_, _| {});
+    /// let _ = QUEUE.queue(&item);
+    /// ```
+    ///
+    /// and one that ends before the scope does.
+    ///
+    /// ```compile_fail,E0597
+    /// # use layercake_wait::host::std::{StdHost, enter};
+    /// # use layercake_work::{Work, WorkQueue};
+    /// static QUEUE: WorkQueue<StdHost> = WorkQueue::new("queue");
+    /// enter(|cx| {
+    ///     QUEUE.scope(cx, |scope, _| {
+    ///         let item = Work::new("too short", |_, _| {});
+    ///         let _ = scope.queue(&item);
+    ///     })
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`WouldDeadlock`] when called by an item that runs on this queue, if no other worker could

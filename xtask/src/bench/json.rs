@@ -24,17 +24,26 @@ pub struct Versions {
 
 impl Versions {
     pub fn find(qemu: &Qemu) -> Result<Self> {
-        let mut commit = first_line(Command::new("git").args(["rev-parse", "HEAD"]));
-        let changed = first_line(Command::new("git").args(["status", "--porcelain"]));
-        if !changed.is_empty() {
-            commit.push_str("-dirty");
-        }
         Ok(Self {
-            commit,
+            commit: commit(),
             qemu: qemu.full_version.clone(),
-            rustc: first_line(Command::new("rustc").arg("--version")),
+            rustc: rustc(),
         })
     }
+}
+
+/// The commit of the tree, and whether it was changed since.
+pub fn commit() -> String {
+    let mut commit = first_line(Command::new("git").args(["rev-parse", "HEAD"]));
+    let changed = first_line(Command::new("git").args(["status", "--porcelain"]));
+    if !changed.is_empty() {
+        commit.push_str("-dirty");
+    }
+    commit
+}
+
+pub fn rustc() -> String {
+    first_line(Command::new("rustc").arg("--version"))
 }
 
 /// What a program says first; nothing if it cannot be run (a copy of the tree without its history).

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod budgets;
+pub mod host;
 pub mod image;
 mod json;
 mod page;

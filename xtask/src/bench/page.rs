@@ -41,6 +41,17 @@ pub fn update(
     workspace::write(&path, page.as_bytes())
 }
 
+/// Puts a text into one part of the chapter.
+///
+/// # Errors
+///
+/// As [`update`].
+pub fn put(name: &str, text: &str) -> Result<()> {
+    let path = workspace::root().join(FILE);
+    let page = fs::read_to_string(&path).cannot("read", &path)?;
+    workspace::write(&path, replaced(&page, name, text)?.as_bytes())
+}
+
 fn filled(page: &str, report: &Report, peers: &Peers, versions: &Versions) -> Result<String> {
     let parts = [
         ("versions", measured_with(versions)),
@@ -173,6 +184,7 @@ mod tests {
         assert!(once.contains("QEMU 10.0.2 and rustc 1.95."));
         let twice = filled(&once, &report(), &peers, &versions()).unwrap();
         assert_eq!(once, twice);
+        assert!(replaced(&page, "host", "").is_ok());
     }
 
     #[test]

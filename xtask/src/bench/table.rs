@@ -71,7 +71,7 @@ pub fn number(figure: f64) -> String {
 }
 
 /// The first and the last column to the left, the others to the right.
-fn align(rows: &[Vec<String>]) -> String {
+pub fn align(rows: &[Vec<String>]) -> String {
     let columns = rows[0].len();
     let width = |column: usize| {
         rows.iter()

@@ -40,7 +40,7 @@ pub fn text(load: &Load, machine: &Machine) -> String {
                 "-".into()
             },
             percent(thread.got as f64),
-            thread.entity.switches(),
+            thread.switches(),
             thread.moves,
             Span(thread.longest_wait.max(thread.waits_for(machine.now))).to_string(),
         ));

@@ -79,12 +79,9 @@ fn build_command() -> Result<Option<Command>> {
             });
         }
     }
-    // Optimised, because models are large, but without the kernel's whole-program pass.
-    command.args(["--no-run", "--release"]);
-    command.env("CARGO_PROFILE_RELEASE_LTO", "off");
-    command.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
-    command.env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only");
-    command.env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true");
+    // Optimised, because models are large.
+    command.arg("--no-run");
+    cargo::optimise_for_host(&mut command);
     command
         .arg("--target-dir")
         .arg(workspace::target_dir()?.join("loom"));

@@ -30,15 +30,53 @@ const MANY_SEEDS: &str = "-Zmiri-many-seeds=0..16";
 const LOCKS: [&str; 3] = ["--package", "layercake-sync", "--all-features"];
 /// Their tests that are about a feature.
 const WITH_FEATURES: [&str; 3] = ["adapters", "order", "runtime_check"];
-/// Those that are quick, and about threads that meet: for many schedules.
-const SEEDED: [(&str, &[&str]); 2] = [
-    ("stats", &[]),
-    ("threads", &["queued_counts", "readers_see", "tries_are"]),
+/// The work queues: whose workers come and go, and whose items may be on a stack that goes.
+const WORK: [&str; 2] = ["--package", "layercake-work"];
+
+/// Tests that are about threads that meet: for many schedules.
+struct Seeded {
+    package: &'static [&'static str],
+    target: &'static str,
+    /// Those of that target that are picked; all, if none is named.
+    tests: &'static [&'static str],
+    /// How many schedules in the usual run (none: the test is run once, with all others), and how
+    /// many with `--full`.
+    usual: u32,
+    full: u32,
+}
+
+const SEEDED: [Seeded; 4] = [
+    Seeded {
+        package: &LOCKS,
+        target: "stats",
+        tests: &[],
+        usual: 8,
+        full: 64,
+    },
+    Seeded {
+        package: &LOCKS,
+        target: "threads",
+        tests: &["queued_counts", "readers_see", "tries_are"],
+        usual: 8,
+        full: 64,
+    },
+    Seeded {
+        package: &WORK,
+        target: "pools",
+        tests: &["the_width_of_a_pool", "the_rescuer_works"],
+        usual: 0,
+        full: 32,
+    },
+    Seeded {
+        package: &WORK,
+        target: "scopes",
+        tests: &["the_end_waits", "a_scope_on"],
+        usual: 0,
+        full: 32,
+    },
 ];
-/// How many of them with `--full`, and else.
-const SEEDS: [u32; 2] = [64, 8];
 /// For all schedules of one of them. A lock that hangs spins, and prints nothing.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_secs(1800);
 
 pub fn run(options: &Options, tally: &mut Tally) -> Result<()> {
     if !available() {
@@ -80,26 +118,28 @@ pub fn run(options: &Options, tally: &mut Tally) -> Result<()> {
 /// Runs what is about threads that meet under many schedules. All schedules of a test binary are
 /// one test, as Miri runs several at a time and mixes what they print.
 fn seeds(options: &Options, tally: &mut Tally) {
-    let [full, usual] = SEEDS;
-    let seeds = match options.effort {
-        Effort::Full => full,
-        _ => usual,
+    let seeds = |seeded: &Seeded| match options.effort {
+        Effort::Full => seeded.full,
+        _ => seeded.usual,
     };
-    let name = |target: &str| format!("miri::layercake-sync::{target} ({seeds} seeds)");
+    let name = |seeded: &Seeded| {
+        let [package, target] = [seeded.package[1], seeded.target];
+        format!("miri::{package}::{target} ({} seeds)", seeds(seeded))
+    };
     let picked = SEEDED
-        .into_iter()
-        .filter(|(target, _)| options.picks(&name(target)));
-    let run = |(target, tests)| (name(target), under_seeds(target, tests, seeds));
+        .iter()
+        .filter(|seeded| seeds(seeded) > 0 && options.picks(&name(seeded)));
+    let run = |seeded| (name(seeded), under_seeds(seeded, seeds(seeded)));
     // One at a time: each takes all cores.
     pool::run(picked.collect(), 1, run, tally);
 }
 
-fn under_seeds(target: &str, tests: &[&str], seeds: u32) -> Verdict {
+fn under_seeds(seeded: &Seeded, seeds: u32) -> Verdict {
     let outcome = miri_test(&format!("-Zmiri-many-seeds=0..{seeds}")).and_then(|mut command| {
         command
-            .args(LOCKS)
-            .args(["--test", target, "--"])
-            .args(tests);
+            .args(seeded.package)
+            .args(["--test", seeded.target, "--"])
+            .args(seeded.tests);
         command.stdin(Stdio::null());
         session::run(command, &[], LIMIT)
     });

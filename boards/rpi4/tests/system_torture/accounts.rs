@@ -104,7 +104,7 @@ impl Done {
             cancels: wakes(|queue| queue.cancels),
             items: items::ran(),
             threads: churn::ended(),
-            switches: counts(|core| core.switches.load(Relaxed)),
+            switches: cores().map(cpu::switches).sum(),
             irqs: counts(|core| core.irqs.load(Relaxed)),
             sgis: counts(|core| core.sgis.load(Relaxed)),
             timer: counts(|core| core.timer.load(Relaxed)),

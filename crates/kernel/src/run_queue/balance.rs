@@ -9,60 +9,64 @@
 use super::wake::migrate;
 use super::{Locked, thread_of};
 use crate::cpu::{self, Core};
-use crate::sync::{Atomic, IrqCx};
+use crate::sync::IrqCx;
 use crate::{irq, time};
-use core::sync::atomic::Ordering;
 use layercake_arch_arm64 as arch;
 use layercake_sched::{BALANCE_SLICES, CoreLoad, CpuSet, Enqueue, EntityRef};
 use layercake_timer::TimerRef;
 
-/// Lets `core`, the calling one, look for a better place for its threads in `ns`, unless it will
+/// Lets `core`, the calling one, look for a better place for its threads in `ticks`, unless it will
 /// anyway. Interrupts are masked.
 #[cold]
 #[inline(never)]
-pub(super) fn look_in(core: &'static Core, ns: u64) {
+pub(super) fn look_in(core: &'static Core, ticks: u64) {
     debug_assert!(arch::irq::masked());
-    if cpu::count() == 1 {
-        return;
-    }
-    let deadline = time::rough_now_ns().saturating_add(ns);
-    // SAFETY: CX-MASKED: interrupts are masked, and nothing sleeps here.
-    let mut timers = core.timers.lock(unsafe { Atomic::assume() });
-    if !core.balance.is_armed() {
+    if cpu::count() > 1 {
+        let tick = time::rough_ticks().saturating_add(ticks);
         // SAFETY: TMR-LIVE: cores are static. TMR-LOCK: it is touched under the lock of its core's
         // queue alone.
-        timers.arm(
-            unsafe { TimerRef::from_raw(&raw const core.balance) },
-            deadline,
-        );
-        drop(timers);
-        time::at_least_by(core, deadline);
+        unsafe { time::arm_own(core, &core.balance, tick) }
     }
 }
 
 /// The action of a core's own timer: looks, and gives away a thread. In the timer's handler.
 pub(crate) fn on_look(_: TimerRef) {
     let core = cpu::this();
-    let now = time::rough_now_ns();
+    let now = time::rough_ticks();
     let online = CpuSet::from_bits(u64::from(cpu::online_mask()));
-    // One after the other, with no other lock held: they may be a little out of date.
+    // One after the other, with no other lock held: they may be a little out of date. A core whose
+    // lock is taken all the time is left out: it has better things to do than to be looked at.
     let mut loads = [CoreLoad::default(); cpu::MAX];
+    let mut seen = CpuSet::one(core.id());
     for other in online.without(core.id()) {
-        loads[other] = Locked::take(cpu::core(other)).queue().load();
+        if let Some(mut locked) = try_to_take(cpu::core(other)) {
+            loads[other] = locked.queue().load();
+            seen = seen.with(other);
+        }
     }
     let mut locked = Locked::take(core);
-    let balance = locked.queue().balance(core.id(), online, &loads, now);
+    let balance = locked.queue().balance(core.id(), seen, &loads, now);
     if let Some((moved, to)) = &balance.moved {
         // Under the lock of the core that it leaves.
-        thread_of(moved).core.store(*to, Ordering::Relaxed);
+        thread_of(moved).set_core(*to);
     }
     drop(locked);
     if let Some((moved, to)) = balance.moved {
         give(moved, to, now);
     }
-    if let Some(ns) = balance.again_in {
-        look_in(core, ns);
+    if let Some(ticks) = balance.again_in {
+        look_in(core, ticks);
     }
+}
+
+/// Takes the lock of another core if that is free within a few hundred instructions. Does not queue
+/// up for it: interrupts are masked, and that core would have to wait for its turn behind this one.
+fn try_to_take(other: &'static Core) -> Option<Locked> {
+    const TRIES: u32 = 100;
+    (0..TRIES).find_map(|_| {
+        core::hint::spin_loop();
+        Locked::try_take(other)
+    })
 }
 
 /// Puts a thread that is on no queue on that of core `to`, which looks then.
@@ -92,5 +96,5 @@ pub(super) fn ask_to_look(id: usize) {
 pub(crate) fn on_balance_sgi(_: IrqCx<'_>) {
     let core = cpu::this();
     cpu::Counts::add(&core.counts.sgis);
-    look_in(core, BALANCE_SLICES * cpu::SLICE_NS);
+    look_in(core, time::to_ticks(BALANCE_SLICES * cpu::SLICE_NS));
 }

@@ -15,7 +15,7 @@ use layercake_sched::{CpuSet, Priority};
 pub(crate) fn set_priority(thread: &'static Thread, priority: Priority) {
     let state = arch::irq::save();
     let mut locked = Locked::take_of(thread);
-    let now = time::now_ns();
+    let now = time::ticks();
     let (queue, e) = (locked.queue(), entity(thread));
     let waited = queue.dequeue(&e, now).is_some();
     queue.set_priority(&e, priority, now);
@@ -49,7 +49,7 @@ pub(crate) fn set_affinity(thread: &'static Thread, cores: CpuSet) {
         .is_some_and(|current| current.is(&e));
     // Where it is allowed it stays, unless it could run elsewhere at once.
     let idle = u64::from(cpu::IDLE.load(Ordering::Relaxed)) & cores.bits();
-    let goes = (!stays || idle != 0) && locked.queue().dequeue(&e, time::now_ns()).is_some();
+    let goes = (!stays || idle != 0) && locked.queue().dequeue(&e, time::ticks()).is_some();
     drop(locked);
     if goes {
         migrate(thread);
@@ -71,7 +71,7 @@ pub(crate) fn on_move_sgi(_: IrqCx<'_>) {
     thread::current().must_move.store(true, Ordering::Relaxed);
     set_need_resched();
     loop {
-        let evicted = Locked::take(core).queue().evict(core.id(), time::now_ns());
+        let evicted = Locked::take(core).queue().evict(core.id(), time::ticks());
         let Some(evicted) = evicted else { break };
         migrate(thread_of(&evicted));
     }

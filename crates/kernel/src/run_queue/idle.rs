@@ -14,48 +14,63 @@ use layercake_sched::{CpuSet, Enqueue, pull_from};
 /// until an interrupt.
 pub(crate) fn idle_loop() -> ! {
     let core = cpu::this();
-    core.idle_since.store(time::now_ns(), Ordering::Relaxed);
+    core.idle_since.store(time::ticks(), Ordering::Relaxed);
     cpu::IDLE.fetch_or(1 << core.id(), Ordering::Relaxed);
     loop {
         arch::irq::mask();
-        if thread::current().need_resched.load(Ordering::Relaxed) || pull(core) {
+        if thread::current().need_resched.load(Ordering::Relaxed) {
             make_way();
         } else {
-            arch::wait::for_interrupt();
+            match pull(core) {
+                Pulled::One => make_way(),
+                Pulled::Nothing => arch::wait::for_interrupt(),
+                Pulled::NotNow => core::hint::spin_loop(),
+            }
         }
         // SAFETY: IRQ-NEST: the idle loop holds nothing; it begins and ends with them on.
         unsafe { arch::irq::unmask() };
     }
 }
 
+/// What came of a [`pull`].
+enum Pulled {
+    One,
+    Nothing,
+    /// Somebody has the lock of the core that it would be taken from.
+    NotNow,
+}
+
 /// Moves one thread that waits on a busy core to `core`, this one, which idles. Interrupts are
 /// masked.
-fn pull(core: &'static Core) -> bool {
+fn pull(core: &'static Core) -> Pulled {
     let online = CpuSet::from_bits(u64::from(cpu::online_mask()));
     let Some(from) = pull_from(online, core.id(), &Spare) else {
-        return false;
+        return Pulled::Nothing;
     };
-    let now = time::now_ns();
-    let mut locked = Locked::take(cpu::core(from));
+    // In a queue for the lock it would keep that core waiting, and itself with interrupts masked.
+    let Some(mut locked) = Locked::try_take(cpu::core(from)) else {
+        return Pulled::NotNow;
+    };
+    let now = time::ticks();
     let Some(pulled) = locked.queue().pull(CpuSet::one(core.id()), now) else {
-        return false;
+        return Pulled::Nothing;
     };
     let thread = thread_of(&pulled);
-    thread.core.store(core.id(), Ordering::Relaxed);
+    thread.set_core(core.id());
     drop(locked);
     let mut locked = Locked::take(core);
     if !thread.allowed().contains(core.id()) {
         // Changed while it was on no queue.
         drop(locked);
         migrate(thread);
-        return false;
+        return Pulled::Nothing;
     }
     Counts::add(&thread.migrations);
     locked.queue().enqueue(pulled, now, Enqueue::Migrate);
-    true
+    Pulled::One
 }
 
-/// How long a core has idled. Its run queue is locked by the caller.
+/// How long a core has idled, in ticks. Its run queue is locked by the caller.
 pub(super) fn idle_time(core: &Core, now: u64) -> u64 {
     let mut time = core.idle_time.load(Ordering::Relaxed);
     if cpu::IDLE.load(Ordering::Relaxed) & (1 << core.id()) != 0 {

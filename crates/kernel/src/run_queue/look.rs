@@ -1,7 +1,7 @@
 //! What the policy knows of a thread, for whoever wants to show it.
 
 use super::idle::idle_time;
-use super::{Locked, PARKED};
+use super::{Locked, PARKED, entity};
 use crate::thread::{NO_CORE, Thread};
 use crate::{config, cpu, time};
 use core::sync::atomic::Ordering;
@@ -12,6 +12,7 @@ use layercake_sched::{CpuSet, Priority};
 pub(crate) struct Seen {
     pub priority: Priority,
     pub affinity: CpuSet,
+    /// In ns.
     pub run_time: u64,
     pub switches: u64,
 }
@@ -20,10 +21,11 @@ pub(crate) struct Seen {
 pub(crate) fn look_at(thread: &'static Thread) -> Seen {
     let state = arch::irq::save();
     let mut locked = Locked::take_of(thread);
-    let now = time::now_ns();
+    let now = time::ticks();
     // Charges whoever runs there up to now. Whether its turn is over is for its own core to find
     // out.
     locked.queue().tick(now);
+    let runs = (locked.queue().current()).is_some_and(|current| current.is(&entity(thread)));
     // SAFETY: ENT-LOCK: the lock of the run queue that the thread is on is held.
     let entity = unsafe { &*thread.entity.get() };
     let run_time = if thread.is_idle() {
@@ -34,8 +36,9 @@ pub(crate) fn look_at(thread: &'static Thread) -> Seen {
     let seen = Seen {
         priority: entity.priority(),
         affinity: entity.affinity(),
-        run_time,
-        switches: entity.switches(),
+        run_time: time::to_ns(run_time),
+        // The turn that it has is not counted yet.
+        switches: entity.turns() + u64::from(runs),
     };
     drop(locked);
     // SAFETY: IRQ-NEST: `state` is from above.
@@ -47,12 +50,12 @@ pub(crate) fn look_at(thread: &'static Thread) -> Seen {
 /// many as there is room for. None if it is not parked. O(room), with interrupts masked.
 pub(crate) fn backtrace_of(thread: &'static Thread, calls: &mut [usize]) -> usize {
     let state = arch::irq::save();
-    let core = thread.core.load(Ordering::Relaxed);
-    let locked = Locked::take(cpu::core(core));
+    let core = thread.core();
+    let locked = Locked::take(core);
     // Whoever unparks it takes this lock before it makes it runnable. So if it is parked now, it is
     // off its stack and stays there, and the stack stays as it is, until the lock is free.
-    let parked = thread.permit.load(Ordering::Acquire) == PARKED
-        && thread.core.load(Ordering::Relaxed) == core;
+    let parked =
+        thread.permit.load(Ordering::Acquire) == PARKED && core::ptr::eq(thread.core(), core);
     let mut found = 0;
     if parked && let Some(stack) = thread.try_stack_range() {
         // SAFETY: SWITCH: it was left by a switch, see above.

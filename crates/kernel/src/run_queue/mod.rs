@@ -10,8 +10,7 @@
 //! # Nobody runs on a stack in use (W10)
 //!
 //! A core holds the raw lock of its run queue from before a thread is marked PARKED (or put back)
-//! until it is off that thread's stack: the lock is handed over the switch and released by
-//! [`finish_switch`]. Whoever makes a thread runnable takes the lock of the core that it ran on
+//! until it is off that thread's stack: the lock is handed over the switch, which opens it. Whoever makes a thread runnable takes the lock of the core that it ran on
 //! last before it puts it anywhere, and so waits for just that.
 //!
 //! # Who may touch a thread's entity
@@ -42,15 +41,13 @@ pub(crate) use change::{on_move_sgi, set_affinity, set_priority};
 pub(crate) use idle::idle_loop;
 pub(crate) use look::{backtrace_of, look_at};
 pub(crate) use sleep_check::may_sleep;
-pub(crate) use switch::{
-    finish_switch, leave_for_ever, park, preempt, preempt_on_irq_exit, yield_now,
-};
-pub(crate) use wake::{on_reschedule_sgi, on_timer, start, unpark};
+pub(crate) use switch::{leave_for_ever, park, preempt, preempt_on_irq_exit, yield_now};
+pub(crate) use wake::{on_reschedule_sgi, on_timer, start, unpark, unpark_masked};
 
-use crate::cpu::{self, Core};
+use crate::cpu::Core;
 use crate::thread::{self, Thread};
 use crate::time;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU32, Ordering};
 use layercake_arch_arm64 as arch;
 use layercake_sched::{EntityRef, Now, RunQueue};
 
@@ -64,6 +61,8 @@ pub(crate) const PARKED: u8 = 2;
 /// A core's run queue with its raw lock held; the mask is the caller's business.
 struct Locked {
     core: &'static Core,
+    /// The ticket.
+    held: u32,
 }
 
 impl Locked {
@@ -72,20 +71,29 @@ impl Locked {
     #[track_caller]
     fn take(core: &'static Core) -> Self {
         debug_assert!(arch::irq::masked());
-        // SAFETY: MASK-TOKEN: interrupts stay masked until it is released, by `drop` or by
-        // `finish_switch` after a switch.
-        unsafe { core.run_queue.force_lock() };
-        Self { core }
+        // SAFETY: MASK-TOKEN: interrupts stay masked until it is released, by `drop` or by the
+        // switch.
+        let held = unsafe { core.run_queue.force_lock() };
+        Self { core, held }
+    }
+
+    /// [`take`](Self::take) if nobody has it.
+    #[inline]
+    fn try_take(core: &'static Core) -> Option<Self> {
+        debug_assert!(arch::irq::masked());
+        // SAFETY: MASK-TOKEN: as for `take`.
+        let held = unsafe { core.run_queue.try_force_lock() }?;
+        Some(Self { core, held })
     }
 
     /// Takes the lock of the core that `thread` is on. That is its core as long as this lives:
-    /// `core` changes only under the lock of the core that it names.
+    /// it changes only under the lock of the core that it names.
     #[track_caller]
     fn take_of(thread: &Thread) -> Self {
         loop {
-            let id = thread.core.load(Ordering::Relaxed);
-            let locked = Self::take(cpu::core(id));
-            if thread.core.load(Ordering::Relaxed) == id {
+            let core = thread.core();
+            let locked = Self::take(core);
+            if core::ptr::eq(thread.core(), core) {
                 return locked;
             }
         }
@@ -97,48 +105,39 @@ impl Locked {
         unsafe { &mut *self.core.run_queue.as_ptr() }
     }
 
-    /// Notes that one more waits on the queue, or one less. Asking the queue would cost three
-    /// times as much: for the paths that have to be short, which then end by `release` or
-    /// `hand_over`.
+    /// Tells the other cores how many wait on the queue.
     #[inline(always)]
-    fn count(&self, change: isize) {
-        let waiting = self.core.waiting.load(Ordering::Relaxed);
-        self.core
-            .waiting
-            .store(waiting.wrapping_add_signed(change), Ordering::Relaxed);
+    fn publish(&mut self) {
+        let waiting = self.queue().runnable();
+        self.core.waiting.store(waiting, Ordering::Relaxed);
     }
 
-    /// Opens the lock. Who waits on the queue was counted.
+    /// Keeps the lock over a context switch. How many wait has been published. Gives the store that
+    /// opens the lock, and what the switch has to carry for its sake.
     #[inline(always)]
-    fn release(mut self) {
+    fn hand_over(self) -> (&'static AtomicU32, u32, usize) {
+        /// Where the store goes if the lock has to be opened by more than a store.
+        static NOWHERE: AtomicU32 = AtomicU32::new(0);
         debug_assert_eq!(
             self.core.waiting.load(Ordering::Relaxed),
-            self.queue().runnable()
+            // SAFETY: LOCK-HELD.
+            unsafe { &*self.core.run_queue.as_ptr() }.runnable()
         );
-        // SAFETY: LOCK-HELD: taken by `take`.
-        unsafe { self.core.run_queue.force_unlock() }
+        let (core, held) = (self.core, self.held);
         core::mem::forget(self);
-    }
-
-    /// Keeps the lock over a context switch: [`finish_switch`] releases it. Who waits on the queue
-    /// was counted.
-    #[inline(always)]
-    fn hand_over(mut self) {
-        debug_assert_eq!(
-            self.core.waiting.load(Ordering::Relaxed),
-            self.queue().runnable()
-        );
-        core::mem::forget(self);
+        match core.run_queue.release_by_store(held) {
+            Some((word, value)) => (word, value, 0),
+            None => (&NOWHERE, 0, switch::OPENS),
+        }
     }
 }
 
 impl Drop for Locked {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        let waiting = self.queue().runnable();
-        self.core.waiting.store(waiting, Ordering::Relaxed);
+        self.publish();
         // SAFETY: LOCK-HELD: taken by `take`.
-        unsafe { self.core.run_queue.force_unlock() }
+        unsafe { self.core.run_queue.force_unlock_held(self.held) }
     }
 }
 
@@ -149,7 +148,7 @@ struct Clock;
 impl Now for Clock {
     #[inline(always)]
     fn now(self) -> u64 {
-        time::rough_now_ns()
+        time::rough_ticks()
     }
 }
 

@@ -41,10 +41,10 @@ impl Loads for Spare {
 /// idle, else another idle one, else as the policy says.
 #[inline]
 pub(super) fn place(thread: &'static Thread, home: usize, how: Enqueue) -> usize {
-    let allowed = thread.allowed();
-    if allowed.bits() == 1 << home {
+    if thread.stays() {
         return home;
     }
+    let allowed = thread.allowed();
     let idle = u64::from(cpu::IDLE.load(Ordering::Relaxed)) & allowed.bits();
     if idle & (1 << home) != 0 {
         home

@@ -3,7 +3,6 @@
 use crate::Host;
 use crate::cpu;
 use crate::thread::{self, Thread};
-use core::sync::atomic::Ordering;
 use layercake_arch_arm64 as arch;
 use layercake_sync::check::{self, WhyNot};
 
@@ -12,7 +11,7 @@ use layercake_sync::check::{self, WhyNot};
 #[inline]
 pub(crate) fn may_sleep() -> Result<(), WhyNot> {
     let current = thread::current();
-    let count = current.preempt_count.load(Ordering::Relaxed);
+    let count = current.preempt_count();
     if arch::irq::masked() {
         let in_handler = cpu::this().irq_depth.get() > 0;
         return Err(if in_handler {
@@ -39,6 +38,14 @@ pub(super) fn check_may_sleep(current: &Thread) {
     if let Err(why) = checked {
         refuse_sleep(current, why);
     }
+}
+
+/// Stops a thread that was about to block with interrupts masked.
+#[cold]
+#[inline(never)]
+pub(super) fn refuse_masked(current: &Thread) {
+    // It does not say that it does not return, so that its caller can end in it as in a jump.
+    refuse_sleep(current, may_sleep().err().unwrap_or(WhyNot::IrqsMasked))
 }
 
 #[cold]

@@ -2,7 +2,7 @@
 
 use super::balance::look_in;
 use super::place::place;
-use super::switch::make_way_locked;
+use super::switch::{make_way_for, make_way_locked};
 use super::{Clock, Locked, NOTIFIED, PARKED, RUNNING, entity, set_need_resched};
 use crate::cpu::{self, Core, Counts};
 use crate::thread::{self, Thread};
@@ -12,22 +12,77 @@ use layercake_arch_arm64 as arch;
 use layercake_sched::Enqueue;
 
 /// Gives `thread` its permit: makes it runnable now if it is parked. From any context.
-#[inline]
+#[inline(never)]
 pub(crate) fn unpark(thread: &'static Thread) {
-    // Nearly always it is parked.
+    unpark_masked(thread, arch::irq::save());
+}
+
+/// [`unpark`] by a caller that has masked interrupts, and with them what was to be done before: puts
+/// them back to `state`. What it returns is not 0.
+///
+/// Nearly always the thread is parked and first-in first-out, as are those that run: for these this is
+/// the whole wake, up to the jump into the switch, without a frame. `wake_slow` does the others.
+#[inline(always)]
+pub(crate) fn unpark_masked(thread: &'static Thread, state: u64) -> usize {
     if thread
         .permit
         .compare_exchange(PARKED, RUNNING, Ordering::AcqRel, Ordering::Relaxed)
-        .is_ok()
-        || notify(thread)
+        .is_err()
     {
-        wake_up(thread);
+        core::hint::cold_path();
+        return unpark_unparked(thread, state);
+    }
+    // Only who has changed PARKED comes here, once for each park: nobody else counts.
+    Counts::add(&thread.wakes);
+    thread.latency.wakes();
+    let mut locked = Locked::take(thread.core());
+    // The lock is ours, so the thread is off its stack, and its affinity stays as it is.
+    if !thread.stays() && cpu::IDLE.load(Ordering::Relaxed) & (1 << locked.core.id()) == 0 {
+        return wake_slow(thread, locked, Enqueue::Wake, state);
+    }
+    match locked.queue().wake_fifo(&entity(thread)) {
+        None => wake_slow(thread, locked, Enqueue::Wake, state),
+        Some(false) => {
+            drop(locked);
+            back_to(state)
+        }
+        Some(true) => {
+            let core = locked.core;
+            if !core::ptr::eq(core, cpu::this()) {
+                drop(locked);
+                tell(core, state)
+            } else if !arch::irq::was_masked(state) && may_switch() {
+                locked.publish();
+                make_way_for(thread, locked)
+            } else {
+                look_again(locked, state)
+            }
+        }
     }
 }
 
-/// [`unpark`] of a thread that was not parked just now. Whether it has become so since, and is the
-/// caller's to make runnable.
+/// [`unpark_masked`] of a thread that was not parked just now.
 #[cold]
+#[inline(never)]
+fn unpark_unparked(thread: &'static Thread, state: u64) -> usize {
+    if !notify(thread) {
+        return back_to(state);
+    }
+    Counts::add(&thread.wakes);
+    thread.latency.wakes();
+    wake_slow(thread, Locked::take(thread.core()), Enqueue::Wake, state)
+}
+
+/// Puts interrupts back to `state`, of the calling function's caller; not 0, as all wakes return.
+#[inline(always)]
+fn back_to(state: u64) -> usize {
+    // SAFETY: IRQ-NEST: whoever masked them handed it on to here.
+    unsafe { arch::irq::restore(state) };
+    1
+}
+
+/// Gives a thread its permit that was not parked just now. Whether it has become so since, and is the
+/// caller's to make runnable.
 fn notify(thread: &'static Thread) -> bool {
     let mut seen = thread.permit.load(Ordering::Relaxed);
     loop {
@@ -44,70 +99,84 @@ fn notify(thread: &'static Thread) -> bool {
     }
 }
 
-#[inline(never)]
-fn wake_up(thread: &'static Thread) {
-    // Only who has changed PARKED comes here, once for each park: nobody else counts.
-    Counts::add(&thread.wakes);
-    thread.latency.wakes();
-    make_runnable(thread, Enqueue::Wake);
-}
-
 /// Puts a new thread on a run queue.
 pub(crate) fn start(thread: &'static Thread) {
     make_runnable(thread, Enqueue::New);
 }
 
 /// Puts a thread that was taken off a run queue on the best one that it may be on.
-#[inline(never)]
 pub(super) fn migrate(thread: &'static Thread) {
     make_runnable(thread, Enqueue::Migrate);
 }
 
 /// Puts a thread that is on no run queue on one, and sees to it that it runs as soon as it should.
-#[inline(always)]
 fn make_runnable(thread: &'static Thread, how: Enqueue) {
     let state = arch::irq::save();
-    let home = thread.core.load(Ordering::Relaxed);
-    let mut locked = Locked::take(cpu::core(home));
-    // The lock is ours, so the thread is off its stack, and its affinity stays as it is.
-    let mut target = place(thread, home, how);
+    wake_slow(thread, Locked::take(thread.core()), how, state);
+}
+
+/// The same, when the run queue of the core that it was on is locked and interrupts are masked, which
+/// were as `state` says.
+#[inline(never)]
+fn wake_slow(thread: &'static Thread, mut locked: Locked, how: Enqueue, state: u64) -> usize {
+    let home = locked.core.id();
+    let target = place(thread, home, how);
     if target != home {
         core::hint::cold_path();
-        (locked, target) = go_elsewhere(thread, locked, target, how);
+        locked = go_elsewhere(thread, locked, target, how);
     }
     let core = locked.core;
     let queue = locked.queue();
     queue.enqueue(entity(thread), Clock, how);
-    let preempts = queue.should_preempt(Clock);
-    locked.count(1);
-    let here = core::ptr::eq(core, cpu::this());
-    if !preempts {
-        let event = queue_event(locked, core);
-        if let Some(event) = event {
-            core::hint::cold_path();
-            if here {
-                time::at_least_by(core, event);
-            } else {
-                // The other core sets its timer for the end of the turn.
-                irq::send_sgi(target, irq::SGI_RESCHEDULE);
-            }
-        }
-    } else if !here {
-        locked.release();
-        irq::send_sgi(target, irq::SGI_RESCHEDULE);
-    } else if !arch::irq::was_masked(state) && may_switch() {
-        make_way_locked(locked);
-    } else {
-        locked.release();
-        set_need_resched();
-        // In a handler the way out of it looks; else, with interrupts masked, the core is told
-        // to look when they are not; with preemption off, whoever turns it on does.
-        if may_switch() && cpu::this().irq_depth.get() == 0 {
-            irq::send_sgi(target, irq::SGI_RESCHEDULE);
+    if queue.should_preempt(Clock) {
+        return run_soon(locked, state);
+    }
+    let event = queue_event(locked, core);
+    if let Some(event) = event {
+        core::hint::cold_path();
+        if core::ptr::eq(core, cpu::this()) {
+            time::at_least_by_tick(core, event);
+        } else {
+            // The other core sets its timer for the end of the turn.
+            irq::send_sgi(core.id(), irq::SGI_RESCHEDULE);
         }
     }
-    // SAFETY: IRQ-NEST: `state` is from above.
-    unsafe { arch::irq::restore(state) };
+    back_to(state)
+}
+
+/// Somebody on the queue that is locked should run there now.
+#[inline]
+fn run_soon(locked: Locked, state: u64) -> usize {
+    let core = locked.core;
+    if !core::ptr::eq(core, cpu::this()) {
+        drop(locked);
+        tell(core, state)
+    } else if !arch::irq::was_masked(state) && may_switch() {
+        make_way_locked(locked)
+    } else {
+        look_again(locked, state)
+    }
+}
+
+/// This core, whose queue is locked, cannot switch just now: sees to it that it looks when it can.
+#[inline(always)]
+fn look_again(locked: Locked, state: u64) -> usize {
+    let core = locked.core;
+    drop(locked);
+    set_need_resched();
+    // In a handler the way out of it looks; else, with interrupts masked, the core is told to look when
+    // they are not; with preemption off, whoever turns it on does.
+    if core.irq_depth.get() == 0 && may_switch() {
+        return tell(core, state);
+    }
+    back_to(state)
+}
+
+/// Tells `core` to look at its queue.
+#[inline(never)]
+fn tell(core: &Core, state: u64) -> usize {
+    irq::send_sgi(core.id(), irq::SGI_RESCHEDULE);
+    back_to(state)
 }
 
 /// Takes `thread`, on no run queue, from the core whose lock is held to core `target`, or to another
@@ -118,16 +187,16 @@ fn go_elsewhere(
     mut locked: Locked,
     mut target: usize,
     how: Enqueue,
-) -> (Locked, usize) {
+) -> Locked {
     if how != Enqueue::New {
         Counts::add(&thread.migrations);
     }
     loop {
-        thread.core.store(target, Ordering::Relaxed);
+        thread.set_core(target);
         drop(locked);
         locked = Locked::take(cpu::core(target));
         if thread.allowed().contains(target) {
-            return (locked, target);
+            return locked;
         }
         target = place(thread, target, how);
     }
@@ -136,7 +205,7 @@ fn go_elsewhere(
 /// Whether preemption is on.
 #[inline(always)]
 fn may_switch() -> bool {
-    thread::current().preempt_count.load(Ordering::Relaxed) == 0
+    thread::current().preempt_count() == 0
 }
 
 /// Opens `locked`, of `core`; gives the time at which its running thread must be looked at, if its
@@ -144,7 +213,7 @@ fn may_switch() -> bool {
 #[inline(always)]
 fn queue_event(mut locked: Locked, core: &Core) -> Option<u64> {
     let event = locked.queue().next_event();
-    locked.release();
+    drop(locked);
     event.filter(|event| *event < core.programmed.load(Ordering::Relaxed))
 }
 
@@ -154,18 +223,19 @@ pub(crate) fn on_reschedule_sgi(core: &'static Core) {
     let queue = locked.queue();
     let preempts = queue.should_preempt(Clock);
     let event = queue.next_event();
-    locked.release();
+    drop(locked);
     if let Some(event) = event {
-        time::at_least_by(core, event);
+        time::at_least_by_tick(core, event);
     }
     if preempts {
         set_need_resched();
     }
 }
 
-/// The end of a turn may have come: called from the timer's interrupt. Returns when the policy
-/// wants to be asked again.
-pub(crate) fn on_timer(core: &'static Core, now: u64) -> Option<u64> {
+/// The end of a turn may have come: called from the timer's interrupt. Returns when, in ticks, the
+/// policy wants to be asked again.
+pub(crate) fn on_timer(core: &'static Core) -> Option<u64> {
+    let now = time::rough_ticks();
     let mut locked = Locked::take(core);
     let queue = locked.queue();
     let preempts = queue.tick(now);
@@ -173,8 +243,8 @@ pub(crate) fn on_timer(core: &'static Core, now: u64) -> Option<u64> {
     let look = if preempts { queue.balance_in() } else { None };
     drop(locked);
     if preempts {
-        if let Some(ns) = look {
-            look_in(core, ns);
+        if let Some(ticks) = look {
+            look_in(core, ticks);
         }
         // Nothing to be timed until then: the turn is over, but the thread may hold a lock, and
         // an event that has passed would interrupt it again and again.

@@ -30,7 +30,7 @@ fn sit(seat: Option<Seat<Host>>) {
     let address = seat.map_or(ptr::null_mut(), |seat| seat.address().as_ptr());
     let current = thread::current();
     current.seat.store(address, Ordering::Relaxed);
-    current.tells.store(seat.is_some(), Ordering::Relaxed);
+    current.set_tells(seat.is_some());
 }
 
 fn seat_of(thread: &Thread) -> Option<Seat<Host>> {
@@ -45,13 +45,13 @@ fn seat_of(thread: &Thread) -> Option<Seat<Host>> {
 pub(crate) fn park_worker(cx: &mut TaskCx, deadline: Option<Instant>) {
     let current = thread::current();
     let Some(seat) = seat_of(current) else { return };
-    current.tells.store(false, Ordering::Relaxed);
+    current.set_tells(false);
     // SAFETY: SEAT: this thread's own.
     unsafe { seat.worker_blocking() };
     run_queue::park(cx, deadline);
     // SAFETY: SEAT, as above.
     unsafe { seat.worker_running() };
-    current.tells.store(true, Ordering::Relaxed);
+    current.set_tells(true);
 }
 
 /// The queue and the item that `thread` runs, without waiting for a lock.

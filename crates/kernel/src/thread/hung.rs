@@ -82,7 +82,7 @@ fn waits_since(thread: &Thread) -> Option<Instant> {
     let for_ever = thread.timer_core.load(Ordering::Acquire) == NO_CORE && !thread.idles();
     // The same park as before: what was read between belongs together.
     let same = parked() && thread.blocked_since.load(Ordering::Relaxed) == since;
-    (for_ever && same).then(|| Instant::from_nanos(since))
+    (for_ever && same).then(|| Instant::from_nanos(time::to_ns(since)))
 }
 
 /// Reports `thread`. Allocates nothing: memory may be what it waits for.

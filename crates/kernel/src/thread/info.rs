@@ -2,7 +2,7 @@
 
 use super::{ALIVE, CpuSet, DONE, HANDLE, Name, Priority, Thread, table};
 use crate::wait::Instant;
-use crate::{cpu, run_queue};
+use crate::{cpu, run_queue, time};
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
@@ -90,7 +90,7 @@ fn look_at(thread: &'static Thread) -> Option<ThreadInfo> {
     if life != ALIVE && life != DONE {
         return None;
     }
-    let core = thread.core.load(Ordering::Relaxed);
+    let core = thread.core().id();
     if thread.is_idle() && cpu::online_mask() & (1 << core) == 0 {
         return None;
     }
@@ -104,7 +104,7 @@ fn look_at(thread: &'static Thread) -> Option<ThreadInfo> {
         () => State::Ready,
     };
     let blocked = state == State::Blocked;
-    let since = Instant::from_nanos(thread.blocked_since.load(Ordering::Relaxed));
+    let since = Instant::from_nanos(time::to_ns(thread.blocked_since.load(Ordering::Relaxed)));
     let seen = run_queue::look_at(thread);
     Some(ThreadInfo {
         id: thread.id(),

@@ -36,6 +36,7 @@ pub(crate) use info::on_seat;
 pub(crate) use stack::Stack;
 pub(crate) use table::owner_of_stack;
 
+use crate::cpu::{self, Core};
 use crate::sync::TaskCx;
 use crate::{Host, IrqSpinLock, WaitQueue, run_queue};
 use body::Body;
@@ -58,16 +59,17 @@ pub type Name = heapless::String<NAME_LEN>;
 pub struct Thread {
     /// For the policy. First, so that the address of one is the address of the other.
     pub(crate) entity: UnsafeCell<Entity>,
-    /// Priority and affinity once more, for those who must not wait for a run queue's lock.
+    /// Priority and affinity once more, for those who must not wait for a run queue's lock, and `STAYS`.
     policy: AtomicU32,
-    /// How many times preemption is off. Changed by the thread itself alone.
-    pub(crate) preempt_count: AtomicU32,
     /// Whether another thread should run. Set and cleared on the core that the thread runs on.
     pub(crate) need_resched: AtomicBool,
     /// RUNNING, NOTIFIED or PARKED: see `run_queue`.
     pub(crate) permit: AtomicU8,
     /// The core that it runs on or ran on last. Changed by whoever makes it runnable.
-    pub(crate) core: AtomicUsize,
+    core: AtomicPtr<Core>,
+    /// Whatever may keep it from blocking just so, in one word, which is 0 as a rule: how many times
+    /// preemption is off, and `TELLS`. Changed by the thread itself alone.
+    gate: AtomicU64,
     /// Where its stack was left, while it does not run.
     pub(crate) saved_sp: Cell<usize>,
     /// Its number. Set when it is spawned.
@@ -84,7 +86,7 @@ pub struct Thread {
     pub(crate) timer: Timer,
     /// The core whose queue `timer` was put on, or `NO_CORE`. Touched by the thread itself only.
     pub(crate) timer_core: AtomicUsize,
-    /// When it was last parked, in ns.
+    /// When it was last parked, in ticks of the counter.
     pub(crate) blocked_since: AtomicU64,
     /// The `blocked_since` that was last reported as hanging.
     hung: AtomicU64,
@@ -92,8 +94,6 @@ pub struct Thread {
     pub(crate) wakes: AtomicU64,
     /// Where the worker is whose items run on it, or null. Written by the thread itself only.
     pub(crate) seat: AtomicPtr<()>,
-    /// Whether it tells its pool when it blocks: it sits there, and has not told. The same.
-    pub(crate) tells: AtomicBool,
     /// How many times it became runnable on another core than it ran on before. Changed by whoever
     /// makes it runnable.
     pub(crate) migrations: AtomicU64,
@@ -163,11 +163,11 @@ impl Thread {
     const fn new(priority: Priority, affinity: CpuSet, life: u8, core: usize, id: u32) -> Self {
         Self {
             entity: UnsafeCell::new(Entity::new(priority, affinity)),
-            policy: AtomicU32::new(encode(priority, affinity)),
-            preempt_count: AtomicU32::new(0),
+            policy: AtomicU32::new(encode(priority, affinity) | stays(affinity, core)),
             need_resched: AtomicBool::new(false),
             permit: AtomicU8::new(run_queue::RUNNING),
-            core: AtomicUsize::new(core),
+            core: AtomicPtr::new(crate::cpu::address_of(core)),
+            gate: AtomicU64::new(0),
             saved_sp: Cell::new(0),
             id: AtomicU32::new(id),
             life: AtomicU8::new(life),
@@ -186,7 +186,6 @@ impl Thread {
             blocked_since: AtomicU64::new(0),
             hung: AtomicU64::new(0),
             seat: AtomicPtr::new(core::ptr::null_mut()),
-            tells: AtomicBool::new(false),
             own: IrqSpinLock::new(Own {
                 name: Name::new(),
                 stack: None,
@@ -268,8 +267,65 @@ impl Thread {
 
     /// For those who hold the lock of the run queue that it is on, or to whom it belongs.
     pub(crate) fn set_policy(&self, priority: Priority, affinity: CpuSet) {
-        self.policy
-            .store(encode(priority, affinity), Ordering::Relaxed);
+        let word = encode(priority, affinity) | stays(affinity, self.core().id());
+        self.policy.store(word, Ordering::Relaxed);
+    }
+
+    /// The core that it runs on or ran on last.
+    #[inline(always)]
+    pub(crate) fn core(&self) -> &'static Core {
+        // SAFETY: CORE-BLOCK: the address of a core's block, which is static.
+        unsafe { &*self.core.load(Ordering::Relaxed) }
+    }
+
+    /// Says that it is on core `id` now. For whoever makes it runnable, and holds the lock of the run
+    /// queue of the core that it was on.
+    pub(crate) fn set_core(&self, id: usize) {
+        let policy = self.policy.load(Ordering::Relaxed);
+        let word = policy & !STAYS | stays(decode(policy).1, id);
+        self.policy.store(word, Ordering::Relaxed);
+        self.core.store(cpu::address_of(id), Ordering::Relaxed);
+    }
+
+    /// Whether the core that it is on is the only one that it may run on.
+    #[inline(always)]
+    pub(crate) fn stays(&self) -> bool {
+        self.policy.load(Ordering::Relaxed) & STAYS != 0
+    }
+
+    /// How many times preemption is off.
+    #[inline(always)]
+    pub(crate) fn preempt_count(&self) -> u32 {
+        self.gate.load(Ordering::Relaxed) as u32
+    }
+
+    /// Changes how many times preemption is off, by the thread itself; gives how many times it is then.
+    #[inline(always)]
+    pub(crate) fn count_preempt(&self, change: i64) -> u32 {
+        let gate = self.gate.load(Ordering::Relaxed);
+        let gate = gate.wrapping_add_signed(change);
+        self.gate.store(gate, Ordering::Relaxed);
+        gate as u32
+    }
+
+    /// Whether preemption is on, and it need not tell its pool when it blocks.
+    #[inline(always)]
+    pub(crate) fn blocks_freely(&self) -> bool {
+        self.gate.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether it tells its pool when it blocks: it sits there, and has not told.
+    #[inline]
+    pub(crate) fn tells(&self) -> bool {
+        self.gate.load(Ordering::Relaxed) & TELLS != 0
+    }
+
+    /// Says so; by the thread itself.
+    #[inline]
+    pub(crate) fn set_tells(&self, tells: bool) {
+        let gate = self.gate.load(Ordering::Relaxed) & !TELLS;
+        let gate = gate | if tells { TELLS } else { 0 };
+        self.gate.store(gate, Ordering::Relaxed);
     }
 
     /// The mapped part of its stack.
@@ -335,6 +391,20 @@ impl Thread {
 /// Every core that there can be.
 pub(crate) const ALL_CORES: CpuSet = CpuSet::first(crate::cpu::MAX);
 
+/// In `gate`, above the count.
+const TELLS: u64 = 1 << 32;
+
+/// In `policy`: the core that it is on is the only one that it may run on.
+const STAYS: u32 = 1 << 31;
+
+const fn stays(affinity: CpuSet, core: usize) -> u32 {
+    if affinity.bits() == 1 << core {
+        STAYS
+    } else {
+        0
+    }
+}
+
 /// Priority and affinity in one word: affinity, rank, class.
 const fn encode(priority: Priority, affinity: CpuSet) -> u32 {
     let policy = match priority {
@@ -348,7 +418,7 @@ const fn encode(priority: Priority, affinity: CpuSet) -> u32 {
 
 const fn decode(word: u32) -> (Priority, CpuSet) {
     let rank = (word >> 8) as u8;
-    let priority = match word >> 16 {
+    let priority = match word >> 16 & 0xff {
         0 => Priority::round_robin(rank),
         1 => Priority::fifo(rank),
         2 => Priority::fair(rank as i8),
@@ -380,6 +450,7 @@ pub fn current_id() -> u32 {
 
 /// Lets another thread of equal priority run, if there is one. O(log n) in the fair class, O(1)
 /// in the real-time class.
+#[inline]
 pub fn yield_now(_cx: &mut TaskCx) {
     run_queue::yield_now();
 }

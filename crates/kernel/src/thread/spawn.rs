@@ -8,7 +8,7 @@ use crate::wait::CancelToken;
 use crate::{Atomic, config, cpu, run_queue};
 use core::fmt;
 use core::sync::atomic::Ordering;
-use layercake_arch_arm64::{irq, layout::PAGE, switch};
+use layercake_arch_arm64::{layout::PAGE, switch};
 use layercake_sched::{CpuSet, Entity, Priority};
 
 /// Why there is no new thread. Nothing was kept of the attempt.
@@ -139,7 +139,7 @@ impl Builder {
         };
         thread.set_policy(self.priority, self.affinity);
         thread.set_own_priority(self.priority);
-        thread.preempt_count.store(0, Ordering::Relaxed);
+        thread.gate.store(0, Ordering::Relaxed);
         thread.need_resched.store(false, Ordering::Relaxed);
         thread.must_move.store(false, Ordering::Relaxed);
         thread.permit.store(run_queue::RUNNING, Ordering::Relaxed);
@@ -148,7 +148,6 @@ impl Builder {
         thread.ended.store(0, Ordering::Relaxed);
         thread.hung.store(0, Ordering::Relaxed);
         thread.seat.store(core::ptr::null_mut(), Ordering::Relaxed);
-        thread.tells.store(false, Ordering::Relaxed);
         thread.forget_blocked_on();
         thread.latency.clear();
         // SAFETY: THREAD-OWN: the lock of `own` is held, and the thread is nobody's yet.
@@ -178,12 +177,8 @@ pub fn spawn<T: Send + 'static>(
     Builder::new(name).priority(priority).spawn(body)
 }
 
-/// Where every thread begins: interrupts masked, just switched to.
-extern "C" fn first(left: usize, thread: usize) -> ! {
-    // SAFETY: SWITCH: `left` is what `switch` carried; interrupts are masked.
-    unsafe { run_queue::finish_switch(left) };
-    // SAFETY: IRQ-NEST: a new thread begins with interrupts on; nothing waits for a restore.
-    unsafe { irq::unmask() };
+/// Where every thread begins: just switched to, with interrupts on.
+extern "C" fn first(thread: usize) -> ! {
     // SAFETY: THREAD-STABLE: the address of the thread that `spawn` prepared.
     let thread = unsafe { &*(thread as *const Thread) };
     // SAFETY: CX-TASK: a thread at its beginning holds nothing, and this is its only `TaskCx`.

@@ -34,7 +34,7 @@ fn run<'a>(session: &mut Session<'_>, _: &[&'a str]) -> Result<(), Failure<'a>> 
             count(&counts.irqs),
             count(&counts.sgis),
             count(&counts.timer),
-            count(&counts.switches),
+            cpu::switches(core),
             if core == here { "  (this console)" } else { "" },
         );
     }

@@ -32,6 +32,7 @@ impl RunQueue {
         } else {
             self.unlisted(e.level.get());
         }
+        self.waiting -= 1;
         Some(e.clone())
     }
 
@@ -42,7 +43,7 @@ impl RunQueue {
     /// [`should_preempt`](Self::should_preempt). O(log n).
     pub fn set_priority(&mut self, e: &EntityRef, priority: Priority, now: u64) -> bool {
         if self.is_current(e) {
-            let Some(current) = self.block_current(now) else {
+            let Some(current) = self.take_current(now) else {
                 return true;
             };
             e.put_priority(priority);
@@ -54,6 +55,7 @@ impl RunQueue {
                 self.queues.push_front(level, current.clone());
                 self.listed(level);
             }
+            self.bar = current.fifo.get();
             self.current = Some(current);
         } else if let Some(taken) = self.dequeue(e, now) {
             e.put_priority(priority);

@@ -5,6 +5,9 @@ use crate::check;
 use crate::class::Id;
 use crate::cpu::Cpu;
 
+/// Whether nobody wants to be told that a lock is taken or given back.
+pub(crate) const QUIET: bool = !check::ON;
+
 /// What the lock words wait by: the host itself.
 pub(crate) type Waiting<C> = C;
 

@@ -18,6 +18,9 @@ pub(crate) use hold::Since;
 use patience::waiting;
 pub(crate) use patience::{Wait, Waiting};
 
+/// Whether nobody wants to be told that a lock is taken or given back.
+pub(crate) const QUIET: bool = false;
+
 /// A lock's part in it.
 pub(crate) struct Watch {
     class: Class,

@@ -62,16 +62,19 @@ unsafe impl Host for LoomHost {
 
     fn park(_: &mut TaskCx, deadline: Option<Instant>) {
         let me = Self::current();
-        if let Some(at) = deadline {
-            let mut sleepers = SLEEPERS.lock().unwrap();
-            // Under the lock: a clock moved later finds this sleeper, one moved before is seen.
-            if Self::now() >= at {
-                return;
-            }
-            sleepers.push((at, me.clone()));
-            drop(sleepers);
+        let Some(at) = deadline else {
+            return me.wait();
+        };
+        let mut sleepers = SLEEPERS.lock().unwrap();
+        // Under the lock: a clock moved later finds this sleeper, one moved before is seen.
+        if Self::now() >= at {
+            return;
         }
+        sleepers.push((at, me.clone()));
+        drop(sleepers);
         me.wait();
+        // A deadline that is over wakes nobody: not this thread from its next park, either.
+        (SLEEPERS.lock().unwrap()).retain(|(_, task)| !Arc::ptr_eq(task, &me));
     }
 
     fn unpark(task: &Arc<Notify>) {

@@ -150,6 +150,16 @@ unsafe impl Cpu for SeededCpu {
             switch(Some(with(|world| world.current)));
         }
     }
+
+    /// Somebody else goes on, if anybody can: whoever spins waits for another. If nobody can, what it
+    /// waits for has perhaps come since it looked; a spin without an end is found by its steps.
+    fn pause() {
+        let me = with(|world| {
+            let mut others = (0..world.threads.len()).filter(|i| *i != world.current);
+            others.any(|i| world.may_run(i)).then_some(world.current)
+        });
+        switch(me);
+    }
 }
 
 /// The host of a schedule.
@@ -319,6 +329,16 @@ fn start(f: impl FnOnce(&mut TaskCx) + 'static) {
 /// core of whoever runs then, unless its interrupts are masked.
 pub fn on_interrupt(handler: impl Fn(IrqCx<'_>) + 'static) {
     with(|world| world.handler = Some(Rc::new(handler)));
+}
+
+/// A number below `end`, which the seed decides: for scenarios in which the threads, too, do now this
+/// and now that.
+///
+/// # Panics
+///
+/// When `end` is zero.
+pub fn pick(end: usize) -> usize {
+    with(|world| world.draw() as usize % end)
 }
 
 /// How long the schedule has run, on its own clock.

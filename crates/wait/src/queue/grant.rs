@@ -34,7 +34,7 @@ impl<H: Host> WaitQueue<H> {
                 }
                 if let Some(node) = lists.exclusive.pop_front() {
                     self.note(Event::Sent);
-                    self.count(&mut lists, -1);
+                    self.count(-1);
                     *slot = hand_over(node, state::WOKEN_ONE);
                 }
             };

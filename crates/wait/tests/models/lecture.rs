@@ -123,7 +123,7 @@ fn wake_with_lock(event: &Event, trace: &Trace) {
 
 /// Attempt 1: look, then sleep. The event falls between the two.
 #[test]
-fn attempt_1_check_then_sleep_loses() {
+fn w1_attempt_1_check_then_sleep_loses() {
     let trace = must_lose("lecture::attempt_1");
     assert!(trace.contains("wakes: nobody sleeps"), "{trace}");
 }
@@ -149,11 +149,11 @@ fn attempt_1() {
     );
 }
 
-/// Attempt 2: look under the lock, and sleep with it. The waker cannot get the lock.
+/// W12, attempt 2: look under the lock, and sleep with it. The waker cannot get the lock.
 ///
 /// (The lock here is loom's: with this project's spinlocks it would not compile.)
 #[test]
-fn attempt_2_sleep_with_the_lock_loses() {
+fn w12_attempt_2_sleep_with_the_lock_loses() {
     let trace = must_lose("lecture::attempt_2");
     assert!(trace.contains("goes to sleep"), "{trace}");
     assert!(!trace.contains("unlocked"), "{trace}");

@@ -12,53 +12,100 @@ fn rejected(mutant: &str, name: &str) {
 /// Attempt 1 inside the queue: the look comes before the waiter is on it.
 #[test]
 fn check_then_enqueue() {
-    rejected("CheckThenEnqueue", "queue::w1_no_lost_wakeup_2_waiters");
+    rejected(
+        "CheckThenEnqueue",
+        "queue::w1_no_lost_wakeup::waiters_2_bound_3",
+    );
 }
 
 #[test]
 fn waker_without_fence() {
-    rejected("WakerWithoutFence", "queue::w1_no_lost_wakeup_2_waiters");
+    rejected(
+        "WakerWithoutFence",
+        "queue::w1_no_lost_wakeup::waiters_2_bound_3",
+    );
 }
 
 #[test]
 fn waiter_without_fence() {
-    rejected("WaiterWithoutFence", "queue::w1_no_lost_wakeup_2_waiters");
+    rejected(
+        "WaiterWithoutFence",
+        "queue::w1_no_lost_wakeup::waiters_2_bound_3",
+    );
 }
 
 /// The waiter says that it waits after the lock is free: a wake in between is overwritten.
 #[test]
 fn state_set_late() {
-    rejected("StateSetLate", "queue::w1_no_lost_wakeup_2_waiters");
+    rejected(
+        "StateSetLate",
+        "queue::w1_no_lost_wakeup::waiters_2_bound_3",
+    );
 }
 
 #[test]
 fn swallowed_wake_one() {
-    rejected("SwallowedWakeOne", "queue::w3_leaving_hands_on_2_waiters");
-    rejected("SwallowedWakeOne", "queue::w3_wake_one_conserved_2_waiters");
+    rejected(
+        "SwallowedWakeOne",
+        "queue::w3_leaving_hands_on::waiters_2_bound_3",
+    );
+    rejected(
+        "SwallowedWakeOne",
+        "queue::w3_wake_one_conserved::waiters_2_bound_3",
+    );
 }
 
 #[test]
 fn last_in_first_out() {
-    rejected("LastInFirstOut", "queue::w4_first_in_first_out");
-    rejected("LastInFirstOut", "invariants::w4_in_order_2_waiters");
+    rejected(
+        "LastInFirstOut",
+        "order::w4_first_in_first_out::waiters_3_bound_2",
+    );
+    rejected(
+        "LastInFirstOut",
+        "order::w4_first_in_first_out::waiters_2_bound_3",
+    );
 }
 
 #[test]
 fn sweep_without_end() {
-    rejected("SweepWithoutEnd", "queue::w5_wake_all_ends");
+    rejected(
+        "SweepWithoutEnd",
+        "order::w5_wake_all_ends::waiters_3_bound_2",
+    );
 }
 
 /// The waiter sees that it was woken while the waker still has to read its handle.
 #[test]
 fn state_before_handle() {
     rejected("StateBeforeHandle", "queue::w7_last_touch_before_return");
-    rejected("StateBeforeHandle", "invariants::w7_last_touch_2_waiters");
+    rejected(
+        "StateBeforeHandle",
+        "leaving::w7_last_touch::waiters_2_bound_3",
+    );
 }
 
 /// The clock alone decides that the deadline won.
 #[test]
 fn deadline_ignores_wake() {
-    rejected("DeadlineIgnoresWake", "queue::w9_one_winner");
+    rejected("DeadlineIgnoresWake", "deadlines::w9_one_winner_of_a_race");
+    rejected(
+        "DeadlineIgnoresWake",
+        "deadlines::w9_one_winner_deadline_first::waiters_2_bound_3",
+    );
+}
+
+/// Who was woken in vain waits on without its deadline.
+#[test]
+fn vain_wake_extends() {
+    rejected(
+        "VainWakeExtends",
+        "deadlines::w9_vain_wakes::waiters_2_bound_3",
+    );
+    rejected(
+        "VainWakeExtends",
+        "deadlines::w9_stray_permits::waiters_2_bound_3",
+    );
 }
 
 #[test]

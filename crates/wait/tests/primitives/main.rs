@@ -181,7 +181,7 @@ fn a_cancelled_token_ends_waits_to_come() {
 
 /// W12: a right to sleep that `unsafe` code made, with a spinlock held, is found out.
 #[test]
-fn sleeping_with_a_spinlock_held_is_reported() {
+fn w12_sleeping_with_a_spinlock_held_is_reported() {
     let lock: SpinLock<(), IrqOff<StdCpu>> = SpinLock::new(());
     let queue = WaitQueue::<StdHost>::new("q");
     let slept = std::panic::catch_unwind(AssertUnwindSafe(|| {
@@ -192,7 +192,12 @@ fn sleeping_with_a_spinlock_held_is_reported() {
             queue.wait_once(&mut forged);
         })
     }));
-    assert!(slept.is_err());
+    let report = slept.unwrap_err().downcast::<String>().unwrap();
+    assert!(report.contains("sleep"), "{report}");
+    assert!(
+        report.contains(file!()),
+        "where the lock was taken: {report}"
+    );
     assert_eq!(queue.waiters(), 0);
 }
 

@@ -140,12 +140,25 @@ fn blocked_is_not_told() {
         "BlockedIsNotTold",
         "pooling::k6_the_rescuer_comes_when_there_are_enough",
     );
+    rejected(
+        "BlockedIsNotTold",
+        "pooling::k6_the_rescuer_comes_back_for_what_is_left",
+    );
 }
 
 /// No worker can be made, and the rescuer sleeps on.
 #[test]
 fn rescuer_is_not_called() {
     rejected("RescuerIsNotCalled", "pooling::k6_the_rescuer_comes");
+}
+
+/// The rescuer takes what others have been called for.
+#[test]
+fn rescuer_leaves_nothing() {
+    rejected(
+        "RescuerLeavesNothing",
+        "pooling::k6_the_rescuer_leaves_it_to_who_was_called",
+    );
 }
 
 /// A worker that goes to sleep is not on the list of those who can be called.

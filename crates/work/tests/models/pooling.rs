@@ -183,3 +183,51 @@ fn k6_the_rescuer_comes_when_there_are_enough() {
         scene.settle();
     });
 }
+
+/// An item comes for which a worker is called, and the rescuer looks before that one does: it leaves
+/// the item alone, for the worker is on its way.
+#[test]
+fn k6_the_rescuer_leaves_it_to_who_was_called() {
+    loom::thread_local! {
+        static RESCUES: Cell<bool> = Cell::new(false);
+    }
+    fn note(run: &Running<'_, LoomHost, AtomicUsize>, _: &mut TaskCx) {
+        run.fetch_add(1 + usize::from(RESCUES.with(Cell::get)), Relaxed);
+        run.queue().close();
+    }
+    explore(3, || {
+        let recruiter = World::new(Recruiter::new("recruiter"));
+        let pool = World::new(WorkQueue::pool("pool", 1, 2, recruiter.get()));
+        let item = World::new(Work::with_data("item", AtomicUsize::new(0), note));
+        let (pool, item) = (pool.get(), item.get());
+        let worker = spawn(move |cx| pool.run_worker_seated(cx, sit));
+        while pool.report().idle == 0 {
+            loom::thread::yield_now();
+        }
+        assert_eq!(pool.queue(item), Queued::New);
+        RESCUES.with(|rescues| rescues.set(true));
+        enter(|cx| pool.run_rescuer(cx, sit));
+        worker.join().unwrap();
+        assert_eq!(item.data().load(Relaxed), 1, "it ran on the rescuer");
+        let report = pool.report();
+        assert_eq!((report.ran, report.workers), (1, 0));
+    });
+}
+
+/// The same, and the worker blocks in the item: what came behind it is the rescuer's, though that had
+/// left it all alone.
+#[test]
+fn k6_the_rescuer_comes_back_for_what_is_left() {
+    explore(2, || {
+        let scene = Scene::new(1);
+        let pool = scene.pool.get();
+        let worker = spawn(move |cx| pool.run_worker_seated(cx, sit));
+        while pool.report().idle == 0 {
+            loom::thread::yield_now();
+        }
+        scene.queue();
+        enter(|cx| pool.run_rescuer(cx, sit));
+        worker.join().unwrap();
+        scene.settle();
+    });
+}
