@@ -147,8 +147,12 @@ unsafe impl Cpu for SeededCpu {
             if now != value {
                 return now;
             }
-            switch(Some(with(|world| world.current)));
+            Self::pause();
         }
+    }
+
+    fn pause() {
+        switch(Some(with(|world| world.current)));
     }
 }
 
