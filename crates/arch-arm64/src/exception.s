@@ -1,4 +1,4 @@
-// The vector table and the two entries behind it. Offsets: exception.rs.
+// The vector table, with the entry of interrupts in it and that of faults behind it. Offsets: exception.rs.
 
 .macro to_fault kind
     .balign 0x80
@@ -17,25 +17,10 @@
     // From EL1 with SP_EL1: the kernel.
     to_fault {SYNC}
     .balign 0x80
-    b       irq_entry
-    to_fault {FIQ}
-    to_fault {SERROR}
-    // From EL0, 64 and 32 bit: never used.
-    to_fault {UNEXPECTED}
-    to_fault {UNEXPECTED}
-    to_fault {UNEXPECTED}
-    to_fault {UNEXPECTED}
-    to_fault {UNEXPECTED}
-    to_fault {UNEXPECTED}
-    to_fault {UNEXPECTED}
-    to_fault {UNEXPECTED}
-    .balign 0x80
-
-.section .text
+    // The whole way in and out: 32 instructions, which is what there is room for.
 .type irq_entry, @function
 irq_entry:
-    sub     sp, sp, #{IRQ_FRAME}
-    stp     x0, x1, [sp, #0]
+    stp     x0, x1, [sp, #-{IRQ_FRAME}]!
     stp     x2, x3, [sp, #16]
     stp     x4, x5, [sp, #32]
     stp     x6, x7, [sp, #48]
@@ -65,11 +50,24 @@ irq_entry:
     ldp     x6, x7, [sp, #48]
     ldp     x4, x5, [sp, #32]
     ldp     x2, x3, [sp, #16]
-    ldp     x0, x1, [sp, #0]
-    add     sp, sp, #{IRQ_FRAME}
+    ldp     x0, x1, [sp], #{IRQ_FRAME}
     eret
 .size irq_entry, . - irq_entry
+    .org    irq_entry + 0x80            // not one more
+    to_fault {FIQ}
+    to_fault {SERROR}
+    // From EL0, 64 and 32 bit: never used.
+    to_fault {UNEXPECTED}
+    to_fault {UNEXPECTED}
+    to_fault {UNEXPECTED}
+    to_fault {UNEXPECTED}
+    to_fault {UNEXPECTED}
+    to_fault {UNEXPECTED}
+    to_fault {UNEXPECTED}
+    to_fault {UNEXPECTED}
+    .balign 0x80
 
+.section .text
 // x0: kind; the interrupted x0 and x1 in tpidr_el0 and tpidrro_el0.
 .type fault_entry, @function
 fault_entry:

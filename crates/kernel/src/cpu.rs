@@ -5,6 +5,7 @@
 
 use crate::IrqSpinLock;
 use crate::config;
+use crate::irq::{HANDLERS, Handlers};
 use crate::run_queue;
 use crate::sync::Atomic;
 use crate::thread::Thread;
@@ -40,6 +41,8 @@ pub(crate) struct Core {
     /// its lock word is where the block is, and its first fields near.
     pub run_queue: IrqSpinLock<RunQueue>,
     id: usize,
+    /// Where the handlers of interrupts are: here it is one load, else an address to be made.
+    pub handlers: &'static Handlers,
     /// How deep in interrupt handlers this core is: 0 or 1.
     pub irq_depth: Cell<u32>,
     /// What the timer is set to, in ticks; `u64::MAX` when it is off. Written by this core alone.
@@ -116,6 +119,7 @@ impl Core {
             // `time::init` sets the slice.
             run_queue: IrqSpinLock::new(RunQueue::new(1)).named("run queue"),
             id,
+            handlers: &HANDLERS,
             irq_depth: Cell::new(0),
             programmed: AtomicU64::new(u64::MAX),
             idle: Thread::idle(id),

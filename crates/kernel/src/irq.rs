@@ -19,15 +19,18 @@ pub(crate) const SGI_BALANCE: u32 = 3;
 /// Software interrupts from here to 15 are free for [`register`].
 pub const SGI_FREE: u32 = 8;
 
-/// One more than the largest number of an interrupt.
-pub const MAX_IRQS: usize = 256;
+/// One more than the largest number of an interrupt: as many as a GIC can have.
+// A claim has checked that, so that the table need not.
+pub const MAX_IRQS: usize = 1020;
+
+/// Handlers by the numbers of their interrupts.
+pub(crate) type Handlers = [AtomicPtr<()>; MAX_IRQS];
 
 /// What runs when an interrupt comes: on the core that took it, with interrupts masked, on the
 /// interrupted thread's stack. It must not sleep, and it must silence the device.
 pub type Handler = fn(IrqCx<'_>);
 
-static HANDLERS: [AtomicPtr<()>; MAX_IRQS] =
-    [const { AtomicPtr::new(core::ptr::null_mut()) }; MAX_IRQS];
+pub(crate) static HANDLERS: Handlers = [const { AtomicPtr::new(core::ptr::null_mut()) }; MAX_IRQS];
 /// Interrupts that came and nobody handles. Each is turned off when it comes, so it comes once.
 static UNHANDLED: AtomicU64 = AtomicU64::new(0);
 
@@ -108,7 +111,8 @@ extern "C" fn __kernel_irq(frame: &IrqFrame) {
     core.irq_depth.set(1);
     if let Some(claim) = __kernel_irq_claim() {
         // Relaxed: a handler is there before its interrupt is enabled, and the claim orders the two.
-        let handler = HANDLERS
+        let handler = core
+            .handlers
             .get(claim.irq.0 as usize)
             .map_or(core::ptr::null_mut(), |slot| slot.load(Ordering::Relaxed));
         if handler.is_null() {
@@ -124,7 +128,7 @@ extern "C" fn __kernel_irq(frame: &IrqFrame) {
         Counts::add(&core.counts.irqs);
     }
     core.irq_depth.set(0);
-    run_queue::preempt_on_irq_exit();
+    run_queue::preempt_on_irq_exit(core);
 }
 
 /// The handler of [`SGI_RESCHEDULE`].

@@ -41,7 +41,7 @@ pub struct Balance {
     /// A thread that was taken off the queue, and the core to whose queue it goes, by
     /// [`RunQueue::enqueue`] as [`Enqueue::Migrate`](crate::Enqueue::Migrate).
     pub moved: Option<(EntityRef, usize)>,
-    /// In how many ns to look again; `None`: not until [`RunQueue::balance_in`] says so.
+    /// In how much time to look again; `None`: not until [`RunQueue::balance_in`] says so.
     pub again_in: Option<u64>,
 }
 
@@ -87,7 +87,7 @@ fn runs_real_time(load: &CoreLoad) -> bool {
 }
 
 impl RunQueue {
-    /// In how many ns [`balance`](Self::balance) should be called. `None`: no fair thread waits here,
+    /// In how much time [`balance`](Self::balance) should be called. `None`: no fair thread waits here,
     /// so there is nothing to balance. To be asked when a turn is over, and when a fair thread comes
     /// to wait for one of real time. O(1).
     #[inline]

@@ -136,6 +136,12 @@ impl Links {
         }
     }
 
+    /// Forgets which queues the entity, which hangs nowhere, was last on.
+    #[inline(always)]
+    pub(crate) fn forget(&self) {
+        self.queues.set(0);
+    }
+
     /// Whether the entity is on a ring or a tree of some run queue.
     #[inline(always)]
     pub(crate) fn is_linked(&self) -> bool {

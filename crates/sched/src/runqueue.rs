@@ -192,7 +192,7 @@ impl RunQueue {
             return false;
         };
         self.bar = level;
-        self.switched(&before, now);
+        self.switched::<false>(&before, now);
         true
     }
 
@@ -243,9 +243,9 @@ impl RunQueue {
 
     /// Counts that `before` has run until `now`, and that another has the core.
     #[inline(always)]
-    fn switched(&mut self, before: &Entity, now: u64) {
+    fn switched<const BLOCKS: bool>(&mut self, before: &Entity, now: u64) {
         let (since, switches) = (self.since, self.switches);
-        before.ran(now.wrapping_sub(since));
+        before.ran_and_left::<BLOCKS>(now.wrapping_sub(since));
         self.since = now;
         self.switches = switches.wrapping_add(1);
     }
@@ -307,7 +307,7 @@ impl RunQueue {
         }
         self.charge(now);
         if let Some(e) = self.stop() {
-            e.left_core();
+            e.left_core::<false>();
         }
         self.waiting += 1;
         if why == PutPrev::Yielded {
@@ -362,7 +362,7 @@ impl RunQueue {
         // As `start`, but there is one more that waits.
         self.bar = top;
         self.current = Some(next.clone());
-        self.switched(&e, now);
+        self.switched::<false>(&e, now);
         Some(next)
     }
 
@@ -372,7 +372,7 @@ impl RunQueue {
         let Some(e) = self.stop() else {
             return;
         };
-        e.left_core();
+        e.left_core::<false>();
         self.waiting += 1;
         let level = e.level.get();
         if level == FAIR {
@@ -417,7 +417,7 @@ impl RunQueue {
         self.queues.rotate(level);
         // As `start`, but there is one more that waits.
         self.current = Some(next.clone());
-        self.switched(&e, now);
+        self.switched::<false>(&e, now);
         Some(next)
     }
 
@@ -437,7 +437,7 @@ impl RunQueue {
     /// if there was none. O(1).
     #[inline]
     pub fn block_current(&mut self, now: u64) -> Option<EntityRef> {
-        self.block_other(now)
+        self.block_other::<true>(now)
     }
 
     /// [`block_current`](Self::block_current) and [`pick_next`](Self::pick_next), in fewer steps.
@@ -445,11 +445,18 @@ impl RunQueue {
     pub fn block_and_pick(&mut self, now: u64) -> Option<EntityRef> {
         match self.block_fifo(now) {
             None => {
-                self.block_other(now);
+                self.block_other::<true>(now);
                 self.pick_next(now)
             }
             next => next,
         }
+    }
+
+    /// [`block_and_pick`](Self::block_and_pick) of one that does not block: it exits, or moves to another
+    /// core. For what is counted, [`Entity::blocks`].
+    pub fn leave_and_pick(&mut self, now: u64) -> Option<EntityRef> {
+        self.block_other::<false>(now);
+        self.pick_next(now)
     }
 
     /// The short way of [`block_and_pick`](Self::block_and_pick), from one first-in first-out thread to
@@ -484,15 +491,15 @@ impl RunQueue {
         };
         self.bar = bar;
         self.current = Some(next.clone());
-        self.switched(&e, now);
+        self.switched::<true>(&e, now);
         self.waiting -= 1;
         Some(next)
     }
 
     #[inline(never)]
-    fn block_other(&mut self, now: u64) -> Option<EntityRef> {
+    fn block_other<const BLOCKS: bool>(&mut self, now: u64) -> Option<EntityRef> {
         let e = self.take_current(now)?;
-        e.left_core();
+        e.left_core::<BLOCKS>();
         if self.waiting == 0 {
             // To nobody.
             self.switches = self.switches.wrapping_add(1);
@@ -523,8 +530,7 @@ impl RunQueue {
         };
         let ran = now.wrapping_sub(self.since);
         self.since = now;
-        // Wrapping, so that a clock that goes back a little takes back what it counted too much.
-        e.run_time.set(e.run_time.get().wrapping_add(ran));
+        e.ran(ran);
         if self.bar < FAIR {
             return;
         }

@@ -15,6 +15,7 @@ pub(crate) struct Seen {
     /// In ns.
     pub run_time: u64,
     pub switches: u64,
+    pub wakes: u64,
 }
 
 /// Reads what the policy knows of `thread`.
@@ -39,6 +40,8 @@ pub(crate) fn look_at(thread: &'static Thread) -> Seen {
         run_time: time::to_ns(run_time),
         // The turn that it has is not counted yet.
         switches: entity.turns() + u64::from(runs),
+        // Each block but the one under way ended with a wake.
+        wakes: entity.blocks() - u64::from(thread.permit.load(Ordering::Relaxed) == PARKED),
     };
     drop(locked);
     // SAFETY: IRQ-NEST: `state` is from above.

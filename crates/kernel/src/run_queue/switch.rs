@@ -9,7 +9,7 @@ use super::balance::look_in;
 use super::sleep_check::{check_may_sleep, refuse_masked};
 use super::wake::migrate;
 use super::{Locked, NOTIFIED, PARKED, RUNNING, entity, thread_of};
-use crate::cpu;
+use crate::cpu::{self, Core};
 use crate::sync::TaskCx;
 use crate::thread::{self, Thread};
 use crate::wait::Instant;
@@ -93,7 +93,8 @@ fn switch_any(mut locked: Locked, now: u64, why: Why) -> usize {
             next => next,
         },
         Why::Preempted { .. } => queue.preempt_current(now, |ticks| look_in(core, ticks)),
-        Why::Park | Why::Exit | Why::Move { .. } => queue.block_and_pick(now),
+        Why::Park => queue.block_and_pick(now),
+        Why::Exit | Why::Move { .. } => queue.leave_and_pick(now),
     };
     let next = picked.as_ref().map_or(&core.idle, thread_of);
     let to_idle = picked.is_none();
@@ -227,24 +228,19 @@ extern "C" fn __kernel_switched(carry: usize) {
 /// before.
 #[inline(never)]
 pub(super) fn make_way() {
-    leave_if_due(false);
+    leave_if_due(cpu::this(), thread::current(), false);
 }
 
-/// [`make_way`] on the way out of an interrupt: they stay masked.
-#[inline(never)]
-fn make_way_masked() {
-    leave_if_due(true);
-}
-
+/// [`make_way`] of `current`, which runs on `core`, the calling one; on the way out of an interrupt they
+/// stay masked.
 #[inline(always)]
-fn leave_if_due(masked: bool) {
-    let current = thread::current();
+fn leave_if_due(core: &'static Core, current: &'static Thread, masked: bool) {
     if current.must_move.load(Ordering::Relaxed) {
         core::hint::cold_path();
         return move_away(masked);
     }
     current.need_resched.store(false, Ordering::Relaxed);
-    let mut locked = Locked::take(cpu::this());
+    let mut locked = Locked::take(core);
     let now = time::rough_ticks();
     if has_nowhere_to_go(current)
         && let Some(next) = locked.queue().preempt_fifo(now)
@@ -289,12 +285,13 @@ pub(crate) fn preempt() {
     make_way();
 }
 
-/// On the way out of an interrupt: switches if it may and should. Interrupts are masked.
+/// On the way out of an interrupt of `core`, the calling one: switches if it may and should. Interrupts
+/// are masked.
 #[inline(always)]
-pub(crate) fn preempt_on_irq_exit() {
+pub(crate) fn preempt_on_irq_exit(core: &'static Core) {
     let current = thread::current();
     if current.need_resched.load(Ordering::Relaxed) && current.preempt_count() == 0 {
-        make_way_masked();
+        leave_if_due(core, current, true);
     }
 }
 

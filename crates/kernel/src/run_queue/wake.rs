@@ -32,8 +32,7 @@ pub(crate) fn unpark_masked(thread: &'static Thread, state: u64) -> usize {
         core::hint::cold_path();
         return unpark_unparked(thread, state);
     }
-    // Only who has changed PARKED comes here, once for each park: nobody else counts.
-    Counts::add(&thread.wakes);
+    // Only who has changed PARKED comes here, once for each park.
     thread.latency.wakes();
     let mut locked = Locked::take(thread.core());
     // The lock is ours, so the thread is off its stack, and its affinity stays as it is.
@@ -68,7 +67,6 @@ fn unpark_unparked(thread: &'static Thread, state: u64) -> usize {
     if !notify(thread) {
         return back_to(state);
     }
-    Counts::add(&thread.wakes);
     thread.latency.wakes();
     wake_slow(thread, Locked::take(thread.core()), Enqueue::Wake, state)
 }

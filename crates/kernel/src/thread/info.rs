@@ -115,7 +115,7 @@ fn look_at(thread: &'static Thread) -> Option<ThreadInfo> {
         affinity: seen.affinity,
         run_time: Duration::from_nanos(seen.run_time),
         switches: seen.switches,
-        wakes: thread.wakes.load(Ordering::Relaxed),
+        wakes: seen.wakes,
         migrations: thread.migrations.load(Ordering::Relaxed),
         waits_on: blocked.then(|| thread.blocked_on()).flatten(),
         blocked_since: blocked.then_some(since),

@@ -90,8 +90,6 @@ pub struct Thread {
     pub(crate) blocked_since: AtomicU64,
     /// The `blocked_since` that was last reported as hanging.
     hung: AtomicU64,
-    /// How many times it was woken.
-    pub(crate) wakes: AtomicU64,
     /// Where the worker is whose items run on it, or null. Written by the thread itself only.
     pub(crate) seat: AtomicPtr<()>,
     /// How many times it became runnable on another core than it ran on before. Changed by whoever
@@ -176,7 +174,6 @@ impl Thread {
             joiners: WaitQueue::new("join"),
             timer: Timer::new(crate::time::wake_parked),
             timer_core: AtomicUsize::new(NO_CORE),
-            wakes: AtomicU64::new(0),
             migrations: AtomicU64::new(0),
             base: AtomicU32::new(encode(priority, affinity)),
             heir: crate::inherit::Heir::new(),

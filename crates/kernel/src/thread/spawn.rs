@@ -9,7 +9,7 @@ use crate::{Atomic, config, cpu, run_queue};
 use core::fmt;
 use core::sync::atomic::Ordering;
 use layercake_arch_arm64::{layout::PAGE, switch};
-use layercake_sched::{CpuSet, Entity, Priority};
+use layercake_sched::{CpuSet, Priority};
 
 /// Why there is no new thread. Nothing was kept of the attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,19 +131,13 @@ impl Builder {
             .expect("taken with a stack")
             .end;
         // SAFETY: ENT-LIVE, ENT-LOCK: the thread is on no run queue and nobody's yet.
-        unsafe {
-            thread
-                .entity
-                .get()
-                .write(Entity::new(self.priority, self.affinity))
-        };
+        unsafe { (*thread.entity.get()).renew(self.priority, self.affinity) };
         thread.set_policy(self.priority, self.affinity);
         thread.set_own_priority(self.priority);
         thread.gate.store(0, Ordering::Relaxed);
         thread.need_resched.store(false, Ordering::Relaxed);
         thread.must_move.store(false, Ordering::Relaxed);
         thread.permit.store(run_queue::RUNNING, Ordering::Relaxed);
-        thread.wakes.store(0, Ordering::Relaxed);
         thread.migrations.store(0, Ordering::Relaxed);
         thread.ended.store(0, Ordering::Relaxed);
         thread.hung.store(0, Ordering::Relaxed);

@@ -147,7 +147,7 @@ unsafe impl Cpu for SeededCpu {
             if now != value {
                 return now;
             }
-            switch(Some(with(|world| world.current)));
+            Self::pause();
         }
     }
 

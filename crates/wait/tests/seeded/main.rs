@@ -262,6 +262,10 @@ unsafe impl Cpu for NeverMasks {
     fn wait_while_eq(word: &AtomicU32, value: u32) -> u32 {
         SeededCpu::wait_while_eq(word, value)
     }
+
+    fn pause() {
+        SeededCpu::pause();
+    }
 }
 
 /// The seeded host, on such cores.
