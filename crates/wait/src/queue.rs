@@ -192,7 +192,8 @@ impl<H: Host> WaitQueue<H> {
         self.note(Event::Sent);
         let task = hand_over(node, state::WOKEN_ONE);
         let state = lists.unlock_masked();
-        // SAFETY: CPU-MASK: what the guard masked.
+        // SAFETY: CPU-MASK: what the guard masked. NODE-OWNER: whoever links a node has given it a task
+        // (see `link`), and takes it back only when it is off the queue.
         Some(unsafe {
             match task {
                 Some(task) => H::unpark_masked(&task, state),
