@@ -41,6 +41,7 @@ use layercake_sync::{Atomic, IrqOff, SpinGuard, SpinLock, TaskAtomic, TaskCx};
 /// # device.join().unwrap();
 /// # }
 /// ```
+#[repr(C)] // the ring first: the address of its lock is the channel's
 pub struct Channel<T, const N: usize, H: Host> {
     ring: SpinLock<Ring<T, N>, IrqOff<H::Cpu>>,
     /// Who waits for a value.

@@ -69,8 +69,9 @@ pub(crate) const BATCH: usize = if cfg!(loom) { 2 } else { 16 };
 ///
 /// A waiter that was woken by a wake-one and finds its condition false again goes back to the
 /// head of the queue if everybody else came after it, and to the end otherwise.
-#[repr(C)] // `linked` first: a wake with nobody there needs nothing else
+#[repr(C)] // the lists first: the address of their lock is the queue's
 pub struct WaitQueue<H: Host> {
+    lists: SpinLock<Lists<H>, IrqOff<H::Cpu>>,
     /// How many nodes are linked. Written under the lock only.
     linked: AtomicU32,
     /// Written once; see `close.rs`.
@@ -78,7 +79,6 @@ pub struct WaitQueue<H: Host> {
     name: &'static str,
     /// For [`crate::stats`]: without the feature, nothing.
     pub(crate) watch: Watch,
-    lists: SpinLock<Lists<H>, IrqOff<H::Cpu>>,
 }
 
 /// What the lock protects.

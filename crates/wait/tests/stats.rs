@@ -51,6 +51,10 @@ fn a_wake_that_is_used_is_consumed_and_timed() {
     static READY: AtomicBool = AtomicBool::new(false);
     let waiter = spawn(|cx| QUEUE.wait_until(cx, |_| READY.load(SeqCst).then_some(())));
     wait_until_waiting(&QUEUE, 1);
+    // It is on the queue a moment before it is counted.
+    while find("counted: used").is_none_or(|stats| stats.waiters == 0) {
+        std::thread::yield_now();
+    }
     assert_eq!(find("counted: used").unwrap().waiters, 1);
     READY.store(true, SeqCst);
     assert!(QUEUE.wake_one());

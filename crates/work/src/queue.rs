@@ -51,7 +51,9 @@ impl Queued {
 /// each of which calls [`run_worker`](WorkQueue::run_worker).
 ///
 /// It is `'static`: items and those who wait for them remember it without holding it.
+#[repr(C)] // what the lock protects first: the address of the lock is the queue's
 pub struct WorkQueue<H: Host> {
+    pub(crate) inner: SpinLock<Inner<H>, IrqOff<H::Cpu>>,
     name: &'static str,
     /// How many items may run at once, however many workers there are; of a pool, without sleeping.
     limit: usize,
@@ -59,7 +61,6 @@ pub struct WorkQueue<H: Host> {
     terms: Option<Terms<H>>,
     /// Who waits for items: woken when a run has ended, and when an item was withdrawn.
     pub(crate) done: WaitQueue<H>,
-    pub(crate) inner: SpinLock<Inner<H>, IrqOff<H::Cpu>>,
 }
 
 impl<H: Host> WorkQueue<H> {

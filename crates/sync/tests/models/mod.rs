@@ -8,7 +8,6 @@
 )]
 
 use layercake_sync::facade::{AtomicBool, AtomicU32, UnsafeCell};
-use layercake_sync::ticket::TicketLock;
 use layercake_sync::{Cpu, RawLock};
 use loom::thread;
 use std::sync::Arc;
@@ -47,22 +46,6 @@ unsafe impl Cpu for Core {
             }
             // Two waiters can spin beside each other for ever without a new state. Past a few
             // rounds loom runs such a path to its end, but branches off it no more.
-            if round == ROUNDS {
-                loom::skip_branch();
-            }
-            thread::yield_now();
-        }
-        unreachable!()
-    }
-
-    fn take_ticket(lock: &TicketLock) -> u16 {
-        let mine = lock.draw();
-        for round in 0.. {
-            if lock.serves(mine) {
-                return mine;
-            }
-            QUEUED.store(true, Ordering::Relaxed);
-            // As above.
             if round == ROUNDS {
                 loom::skip_branch();
             }
