@@ -104,18 +104,21 @@ fn two_at_once(cx: &mut TaskCx) {
 //@ expect: "stuck": does not answer; interrupts are masked there
 fn another_is_masked(cx: &mut TaskCx) {
     static STUCK: AtomicU32 = AtomicU32::new(0);
-    let stuck = Builder::new("stuck").affinity(CpuSet::one(3));
-    let stuck = stuck.spawn(|cx| {
-        irq_off::<Host, _>(cx.atomic(), |_| {
-            STUCK.store(1, Ordering::Release);
-            loop {
-                core::hint::spin_loop();
-            }
-        })
+    // From another core: on that one no timer comes any more, and so nobody wakes who sleeps there.
+    run_on(cx, 0, Priority::default(), |cx| {
+        let stuck = Builder::new("stuck").affinity(CpuSet::one(3));
+        let stuck = stuck.spawn(|cx| {
+            irq_off::<Host, _>(cx.atomic(), |_| {
+                STUCK.store(1, Ordering::Release);
+                loop {
+                    core::hint::spin_loop();
+                }
+            })
+        });
+        stuck.expect("a thread").detach();
+        wait_for(cx, "it is stuck", || STUCK.load(Ordering::Acquire) == 1);
+        panic!("enough");
     });
-    stuck.expect("a thread").detach();
-    wait_for(cx, "it is stuck", || STUCK.load(Ordering::Acquire) == 1);
-    panic!("enough");
 }
 
 //@ case: all_print
