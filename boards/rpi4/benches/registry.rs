@@ -231,6 +231,16 @@ pub const BENCHES: &[Bench] = &[
         CROWDS,
         "the same in release_many of as many permits as threads wait for",
     ),
+    one(
+        "work.remote",
+        remote::queuer,
+        "queue an empty item whose worker sleeps on another, idle core, until queue returns: the instructions of who queues alone",
+    ),
+    one(
+        "work.remote_total",
+        remote::queue_total,
+        "the same, to the first line of the item: the instructions of both cores together",
+    ),
 ];
 
 /// What cannot be measured, and why.

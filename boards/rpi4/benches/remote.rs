@@ -1,4 +1,4 @@
-//! Waking a thread that is blocked on another, idle core.
+//! Waking a thread that is blocked on another, idle core; queueing an item whose worker sleeps there.
 //!
 //! The counter runs for all cores together. So while the waker's own instructions are counted the
 //! interrupt distributor is off: the software interrupt waits in it, and the other core sleeps on.
@@ -8,7 +8,7 @@ use crate::meter;
 use board_rpi4::memory_map::GICD;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
-use layercake_kernel::{TaskCx, time};
+use layercake_kernel::{TaskCx, Work, WorkQueue, time};
 
 /// Long enough for the other core to be idle again.
 const SETTLE: Duration = Duration::from_micros(50);
@@ -35,9 +35,7 @@ pub fn waker(cx: &mut TaskCx, _: u32) {
 /// Everything that both cores execute from the wake to the woken thread's next line.
 pub fn total(cx: &mut TaskCx, _: u32) {
     static FLAG: Flag = Flag::new();
-    static AHEAD: AtomicU64 = AtomicU64::new(0);
-    crew::spawn_on(1, 0, |_| AHEAD.store(meter::ahead(true), Relaxed)).join(cx);
-    meter::use_two_cores(AHEAD.load(Relaxed).wrapping_sub(meter::ahead(false)));
+    align_cores(cx);
     crew::spawn_on(1, 0, |cx| {
         loop {
             FLAG.wait(cx);
@@ -50,6 +48,41 @@ pub fn total(cx: &mut TaskCx, _: u32) {
         meter::begin();
         FLAG.raise();
     }
+}
+
+/// The instructions of who queues an item whose worker sleeps on the other core.
+pub fn queuer(cx: &mut TaskCx, _: u32) {
+    static QUEUE: WorkQueue = WorkQueue::new("bench");
+    static ITEM: Work = Work::new("nothing", |_, _| {});
+    crew::spawn_on(1, 0, |cx| QUEUE.run_worker(cx)).detach();
+    while meter::wants_more() {
+        time::sleep(cx, SETTLE);
+        forward_interrupts(false);
+        meter::begin();
+        let _ = QUEUE.queue(&ITEM);
+        meter::end();
+        forward_interrupts(true);
+    }
+}
+
+/// Everything that both cores execute from the queueing to the item's first line.
+pub fn queue_total(cx: &mut TaskCx, _: u32) {
+    static QUEUE: WorkQueue = WorkQueue::new("bench");
+    static ITEM: Work = Work::new("the end", |_, _| _ = meter::end());
+    align_cores(cx);
+    crew::spawn_on(1, 0, |cx| QUEUE.run_worker(cx)).detach();
+    while meter::wants_more() {
+        time::sleep(cx, SETTLE);
+        meter::begin();
+        let _ = QUEUE.queue(&ITEM);
+    }
+}
+
+/// Tells the meter how far the counters of the two cores are apart.
+fn align_cores(cx: &mut TaskCx) {
+    static AHEAD: AtomicU64 = AtomicU64::new(0);
+    crew::spawn_on(1, 0, |_| AHEAD.store(meter::ahead(true), Relaxed)).join(cx);
+    meter::use_two_cores(AHEAD.load(Relaxed).wrapping_sub(meter::ahead(false)));
 }
 
 /// Whether the distributor gives interrupts to the cores (GICD_CTLR.EnableGrp0, at offset 0).
