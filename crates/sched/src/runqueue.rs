@@ -1,12 +1,15 @@
 //! One core's run queue: the three classes together, and the thread that runs.
 //!
 //! What belongs here: the order of the classes, the accounting of time, turns. What does not: taking
-//! out and changing threads that wait (`change.rs`), how the fair class shares ([`crate::fair`]), which
+//! out and changing threads that wait (`change.rs`), the short ways of first-in first-out threads
+//! (`fifo.rs`), when to make way (`due.rs`), how the fair class shares ([`crate::fair`]), which
 //! core a thread goes to ([`crate::place`]), and switching, which is the kernel's.
 
 #![forbid(unsafe_code)]
 
 mod change;
+mod due;
+mod fifo;
 
 use crate::entity::Entity;
 use crate::fair::{Fair, Join};
@@ -139,61 +142,6 @@ impl RunQueue {
         if self.wake_fifo(&e).is_none() {
             self.enqueue_other(e, now.now(), how);
         }
-    }
-
-    /// The short way of [`enqueue`](Self::enqueue) and [`should_preempt`](Self::should_preempt), whose
-    /// answer it gives: for a first-in first-out thread that is to run before all others, or while a
-    /// first-in first-out thread runs that is as urgent. In all other cases nothing happens, and the
-    /// answer is `None`; also if the thread is on a run queue already. After `Some(true)` see
-    /// [`preempt_by`](Self::preempt_by). O(1).
-    #[inline(always)]
-    pub fn wake_fifo(&mut self, e: &EntityRef) -> Option<bool> {
-        let level = e.fifo.get();
-        if level >= FAIR || e.links.is_linked() {
-            return None;
-        }
-        let rt = self.rt;
-        if rt.is_below(level) {
-            if !self.queues.have_number() {
-                return None;
-            }
-            // It is alone on its ring, and more urgent than the current one, which is on its own if it
-            // is of real time.
-            self.queues.push_first(level, e);
-            self.rt = rt.with(level);
-            self.waiting += 1;
-            return Some(true);
-        }
-        if level < self.bar || self.bar >= FAIR {
-            return None;
-        }
-        if self.queues.ring_is_empty(level) {
-            self.queues.push_first(level, e);
-            self.rt = rt.with(level);
-        } else {
-            self.queues.push_back(level, e.clone());
-        }
-        self.waiting += 1;
-        Some(false)
-    }
-
-    /// The short way of [`preempt_current`](Self::preempt_current), just after
-    /// [`wake_fifo`](Self::wake_fifo) has said `Some(true)` of `e`, which gets the core: from a first-in
-    /// first-out thread. False: nothing has happened, as there is none. After true there is no
-    /// [`next_event`](Self::next_event). O(1).
-    #[inline(always)]
-    pub fn preempt_by(&mut self, e: &EntityRef, now: u64) -> bool {
-        let level = e.fifo.get();
-        debug_assert!(level == self.rt.top() && self.queues.ring_starts_with(level, e));
-        if self.bar >= FAIR {
-            return false;
-        }
-        let Some(before) = self.current.replace(e.clone()) else {
-            return false;
-        };
-        self.bar = level;
-        self.switched::<false>(&before, now);
-        true
     }
 
     #[inline(never)]
@@ -345,27 +293,6 @@ impl RunQueue {
         Some(next)
     }
 
-    /// The short way of [`preempt_current`](Self::preempt_current), from one first-in first-out thread
-    /// to another that is more urgent. In all other cases nothing happens, and the answer is `None`.
-    /// After `Some` there is no [`next_event`](Self::next_event). O(1).
-    #[inline(always)]
-    pub fn preempt_fifo(&mut self, now: u64) -> Option<EntityRef> {
-        let top = self.rt.top();
-        if self.bar >= FAIR || top >= self.bar {
-            return None;
-        }
-        let e = self.current.clone()?;
-        let next = self.queues.first_of_ring(top)?;
-        if next.fifo.get() >= FAIR {
-            return None;
-        }
-        // As `start`, but there is one more that waits.
-        self.bar = top;
-        self.current = Some(next.clone());
-        self.switched::<false>(&e, now);
-        Some(next)
-    }
-
     #[inline(never)]
     fn put_prev_other(&mut self, now: u64, why: PutPrev) {
         self.charge(now);
@@ -398,27 +325,6 @@ impl RunQueue {
             None => self.yield_other(now),
             next => next,
         }
-    }
-
-    /// The short way of [`yield_current`](Self::yield_current), from one first-in first-out thread to
-    /// another of the same priority. In all other cases nothing happens, and the answer is `None`.
-    /// After `Some` there is no [`next_event`](Self::next_event). O(1).
-    #[inline(always)]
-    pub fn yield_fifo(&mut self, now: u64) -> Option<EntityRef> {
-        let level = self.rt.top();
-        if level != self.bar || level >= FAIR {
-            return None;
-        }
-        // The current one is the first on its ring.
-        let (e, next) = self.queues.first_two(level)?;
-        if next.is(&e) || next.fifo.get() >= FAIR {
-            return None;
-        }
-        self.queues.rotate(level);
-        // As `start`, but there is one more that waits.
-        self.current = Some(next.clone());
-        self.switched::<false>(&e, now);
-        Some(next)
     }
 
     #[inline(never)]
@@ -457,43 +363,6 @@ impl RunQueue {
     pub fn leave_and_pick(&mut self, now: u64) -> Option<EntityRef> {
         self.block_other::<false>(now);
         self.pick_next(now)
-    }
-
-    /// The short way of [`block_and_pick`](Self::block_and_pick), from one first-in first-out thread to
-    /// another. In all other cases nothing happens, and the answer is `None`. After `Some` there is no
-    /// [`next_event`](Self::next_event). O(1).
-    #[inline(always)]
-    pub fn block_fifo(&mut self, now: u64) -> Option<EntityRef> {
-        let level = self.bar;
-        if level >= FAIR {
-            return None;
-        }
-        let rt = self.rt;
-        // The current one is the first on its ring.
-        let (e, second) = self.queues.first_two(level)?;
-        let (next, bar) = if second.is(&e) {
-            let rt = rt.without(level);
-            let next = self.queues.first_of_ring(rt.top())?;
-            let bar = next.fifo.get();
-            if bar >= FAIR {
-                return None;
-            }
-            self.rt = rt;
-            self.queues.pop_last(level, &e);
-            (next, bar)
-        } else {
-            let bar = second.fifo.get();
-            if bar >= FAIR || rt.top() != level {
-                return None;
-            }
-            self.queues.pop_front(level);
-            (second, bar)
-        };
-        self.bar = bar;
-        self.current = Some(next.clone());
-        self.switched::<true>(&e, now);
-        self.waiting -= 1;
-        Some(next)
     }
 
     #[inline(never)]
@@ -540,72 +409,6 @@ impl RunQueue {
         } else if e.takes_turns.get() {
             e.quantum.set(e.quantum.get().saturating_sub(ran));
         }
-    }
-
-    /// Whether somebody who waits should have the core rather than who has it, be it the idle loop.
-    /// To be asked after an enqueue; the answer stays true until the next
-    /// [`pick_next`](Self::pick_next), or until the one it was for has left or, if that is a fair one,
-    /// others coming or leaving have made it wait. O(1) for real time, else as `pick_next`.
-    #[inline]
-    pub fn should_preempt(&mut self, now: impl Now) -> bool {
-        if self.rt.top() < self.bar && self.bar <= FAIR {
-            return true;
-        }
-        self.bar >= FAIR && self.is_due(now.now())
-    }
-
-    #[inline(never)]
-    fn is_due(&mut self, now: u64) -> bool {
-        self.charge(now);
-        let Some(e) = &self.current else {
-            return self.runnable() > 0;
-        };
-        let level = e.level.get();
-        self.rt.top() < level.min(FAIR)
-            || match level {
-                FAIR => self.fair.is_due(&self.queues, e),
-                IDLE => self.fair.queued() > 0 || self.turn_is_over(e),
-                _ => self.turn_is_over(e),
-            }
-    }
-
-    /// Whether `e`, the current one, has had its turn, and an equal waits for one.
-    fn turn_is_over(&self, e: &Entity) -> bool {
-        e.takes_turns.get() && e.quantum.get() == 0 && self.queues.ring_has_two(e.level.get())
-    }
-
-    /// Counts time, and says whether the core should be given to another: to be called from the
-    /// timer interrupt that [`next_event`](Self::next_event) asked for, or from a periodic tick.
-    pub fn tick(&mut self, now: u64) -> bool {
-        self.charge(now);
-        self.should_preempt(now)
-    }
-
-    /// When (ns) the current thread must be looked at again, by [`tick`](Self::tick), if nothing
-    /// else happens. `None`: never; it is alone in its class, or runs until it wants no more, or
-    /// the core idles.
-    ///
-    /// Enqueues, dequeues and picks change the answer.
-    #[inline]
-    pub fn next_event(&self) -> Option<u64> {
-        self.event_of(self.current.as_ref()?)
-    }
-
-    /// [`next_event`](Self::next_event) just after `e` was picked: it is the current thread.
-    #[inline(always)]
-    pub fn event_of(&self, e: &EntityRef) -> Option<u64> {
-        debug_assert!(self.is_current(e));
-        if self.bar < FAIR {
-            return None;
-        }
-        let level = e.level.get();
-        let left = match level {
-            FAIR if self.fair.queued() > 0 => Fair::until_served(e),
-            FAIR => return None,
-            list if e.takes_turns.get() && self.queues.ring_has_two(list) => e.quantum.get(),
-            _ => return None,
-        };
-        Some(self.since.saturating_add(left))
     }
 
     /// The thread that runs.
