@@ -36,7 +36,8 @@ pub(crate) fn unpark_masked(thread: &'static Thread, state: u64) -> usize {
     thread.latency.wakes();
     let mut locked = Locked::take(thread.core());
     // The lock is ours, so the thread is off its stack, and its affinity stays as it is.
-    if !thread.stays() && cpu::IDLE.load(Ordering::Relaxed) & (1 << locked.core.id()) == 0 {
+    // Its affinity may have changed since it ran there.
+    if !thread.stays() && !may_run_at_once(thread, locked.core) {
         return wake_slow(thread, locked, Enqueue::Wake, state);
     }
     match locked.queue().wake_fifo(&entity(thread)) {
@@ -58,6 +59,13 @@ pub(crate) fn unpark_masked(thread: &'static Thread, state: u64) -> usize {
             }
         }
     }
+}
+
+/// Whether `core` idles, and `thread` may run on it.
+#[inline(always)]
+fn may_run_at_once(thread: &Thread, core: &Core) -> bool {
+    let idle = u64::from(cpu::IDLE.load(Ordering::Relaxed));
+    idle & thread.allowed().bits() & (1 << core.id()) != 0
 }
 
 /// [`unpark_masked`] of a thread that was not parked just now.
