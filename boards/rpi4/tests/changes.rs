@@ -197,20 +197,24 @@ fn a_waiting_thread_is_moved(cx: &mut TaskCx) {
     });
 }
 
+/// Also if the core where it ran idles; and by the short way of first-in first-out threads, too.
 fn a_blocked_thread_wakes_where_it_may(cx: &mut TaskCx) {
     static QUEUE: WaitQueue = WaitQueue::new("to be elsewhere");
     static OPEN: AtomicBool = AtomicBool::new(false);
-    let thread = Builder::new("sleeps").affinity(CpuSet::one(CORE));
-    let thread = thread.spawn(|cx| {
-        QUEUE.wait_until(cx, |_| OPEN.load(Ordering::Relaxed).then_some(()));
-        cpu::current()
-    });
-    let thread = thread.expect("a thread");
-    wait_until_blocked(cx, thread.id(), "to be elsewhere");
-    thread.set_affinity(CpuSet::one(OTHER)).expect("a core");
-    OPEN.store(true, Ordering::Relaxed);
-    QUEUE.wake_one();
-    assert_eq!(thread.join(cx).returned(), Some(OTHER));
+    for priority in [Priority::default(), Priority::fifo(5)] {
+        OPEN.store(false, Ordering::Relaxed);
+        let thread = Builder::new("sleeps").affinity(CpuSet::one(CORE));
+        let thread = thread.priority(priority).spawn(|cx| {
+            QUEUE.wait_until(cx, |_| OPEN.load(Ordering::Relaxed).then_some(()));
+            cpu::current()
+        });
+        let thread = thread.expect("a thread");
+        wait_until_blocked(cx, thread.id(), "to be elsewhere");
+        thread.set_affinity(CpuSet::one(OTHER)).expect("a core");
+        OPEN.store(true, Ordering::Relaxed);
+        QUEUE.wake_one();
+        assert_eq!(thread.join(cx).returned(), Some(OTHER));
+    }
 }
 
 /// A core lets go of a thread that holds a spinlock when it no longer does.
