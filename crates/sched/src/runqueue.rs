@@ -66,8 +66,10 @@ impl Now for u64 {
 ///
 /// All times are of one clock, in its own units (ns or longer ones), which saves converting them at
 /// each switch. It may stand still but should not go back (if it does, no time is counted until it has
-/// caught up). A kernel keeps one of these for each core, with its lock
-/// around it. Nothing here allocates, blocks or fails; what panics says so.
+/// caught up).
+///
+/// A kernel keeps one of these for each core, each in a lock. Nothing here allocates, blocks or fails;
+/// what panics says so.
 // In this order, with the rings at the end: so the compiler knows that a write to one of them, found by
 // a computed index, changes no other field, and need not read those again (5 instructions in a yield).
 #[repr(C)]

@@ -10,8 +10,9 @@
 //! # Nobody runs on a stack in use (W10)
 //!
 //! A core holds the raw lock of its run queue from before a thread is marked PARKED (or put back)
-//! until it is off that thread's stack: the lock is handed over the switch, which opens it. Whoever makes a thread runnable takes the lock of the core that it ran on
-//! last before it puts it anywhere, and so waits for just that.
+//! until it is off that thread's stack: the lock is handed over the switch, which opens it. Whoever
+//! makes a thread runnable takes the lock of the core that it ran on last before it puts it anywhere,
+//! and so waits for just that.
 //!
 //! # Who may touch a thread's entity
 //!
