@@ -18,6 +18,10 @@
 //! Two items for two who wait: at the end B has one, and the other is A's or still there.
 #![cfg(all(not(loom), not(miri)))]
 
+#[path = "support/parties.rs"]
+mod parties;
+
+use parties::{NOBODY_IS_STUCK, Parties, able, holds_in_every_order, nobody_is_stuck};
 use stateright::{Checker, Model, Property};
 
 /// A known wrong version of the protocol.
@@ -341,6 +345,14 @@ impl Protocol {
     }
 }
 
+impl Parties for Protocol {
+    const ALL: &'static [Who] = &[A, B, Device, Timer, Remote, Canceller];
+
+    fn over(state: &State) -> bool {
+        state.over()
+    }
+}
+
 impl Model for Protocol {
     type State = State;
     type Action = Who;
@@ -368,11 +380,7 @@ impl Model for Protocol {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Who>) {
-        let all = [A, B, Device, Timer, Remote, Canceller];
-        actions.extend(
-            all.into_iter()
-                .filter(|who| self.next_state(state, *who).is_some()),
-        );
+        actions.extend(able(self, state));
     }
 
     fn next_state(&self, state: &State, who: Who) -> Option<State> {
@@ -404,11 +412,7 @@ impl Model for Protocol {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             // W1, W2, W3, W11: who can go no further has arrived.
-            Property::always("nobody is stuck", |model: &Self, state: &State| {
-                let mut actions = Vec::new();
-                model.actions(state, &mut actions);
-                !actions.is_empty() || state.over()
-            }),
+            nobody_is_stuck(),
             // W3, W8, W9.
             Property::always("everything is accounted for", |_, state: &State| {
                 let taken = state.waiters.iter().filter(|w| w.end == Some(End::Took));
@@ -437,9 +441,7 @@ fn ends(state: &State, end: End) -> bool {
 
 #[test]
 fn the_protocol_holds_in_every_order() {
-    let checker = Protocol(Mutant::None).checker().spawn_dfs().join();
-    println!("{} states", checker.unique_state_count());
-    checker.assert_properties();
+    holds_in_every_order(Protocol(Mutant::None));
 }
 
 /// What a wrong version does wrong, by the name of the property that finds it.
@@ -451,22 +453,22 @@ fn found(mutant: Mutant) -> Vec<&'static str> {
 
 #[test]
 fn without_masking_a_handler_waits_for_its_own_core() {
-    assert!(found(Mutant::NeverMasks).contains(&"nobody is stuck"));
+    assert!(found(Mutant::NeverMasks).contains(&NOBODY_IS_STUCK));
 }
 
 #[test]
 fn the_look_before_the_link_loses() {
-    assert!(found(Mutant::LookThenLink).contains(&"nobody is stuck"));
+    assert!(found(Mutant::LookThenLink).contains(&NOBODY_IS_STUCK));
 }
 
 #[test]
 fn a_permit_must_be_sticky() {
-    assert!(found(Mutant::PermitNotSticky).contains(&"nobody is stuck"));
+    assert!(found(Mutant::PermitNotSticky).contains(&NOBODY_IS_STUCK));
 }
 
 #[test]
 fn a_wake_one_must_be_handed_on() {
-    assert!(found(Mutant::SwallowsWakeOne).contains(&"nobody is stuck"));
+    assert!(found(Mutant::SwallowsWakeOne).contains(&NOBODY_IS_STUCK));
 }
 
 #[test]

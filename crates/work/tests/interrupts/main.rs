@@ -26,20 +26,21 @@ mod flushing;
 mod machine;
 mod model;
 mod mutant;
+#[path = "../../../wait/tests/support/parties.rs"]
+mod parties;
 mod queueing;
 mod working;
 
 use machine::{Again, Protocol};
 use mutant::Mutant;
+use parties::{NOBODY_IS_STUCK, holds_in_every_order};
 use stateright::{Checker, Model};
 
 #[test]
 fn the_protocol_holds_in_every_order() {
     for again in [Again::OnB, Again::Delayed] {
         let mutant = Mutant::None;
-        let checker = Protocol { mutant, again }.checker().spawn_dfs().join();
-        println!("{again:?}: {} states", checker.unique_state_count());
-        checker.assert_properties();
+        holds_in_every_order(Protocol { mutant, again });
     }
 }
 
@@ -55,7 +56,7 @@ fn rejected(mutant: Mutant, property: &'static str) {
 
 #[test]
 fn without_masking_a_handler_waits_for_its_own_core() {
-    rejected(Mutant::NeverMasks, "nobody is stuck");
+    rejected(Mutant::NeverMasks, NOBODY_IS_STUCK);
 }
 
 #[test]
@@ -78,7 +79,7 @@ fn pending_must_go_off_before_the_run() {
 
 #[test]
 fn what_was_set_aside_must_come_back() {
-    rejected(Mutant::LostRequeue, "nobody is stuck");
+    rejected(Mutant::LostRequeue, NOBODY_IS_STUCK);
 }
 
 #[test]

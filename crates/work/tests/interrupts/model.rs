@@ -7,9 +7,18 @@ use crate::machine::{
     A, B, Canceller, Delays, Device, Flusher, Place, Protocol, State, Timer, Who, Worker, WorkerA,
     WorkerB,
 };
+use crate::parties::{Parties, able, nobody_is_stuck};
 use crate::queueing::{Hand, Put};
 use crate::working::Work;
 use stateright::{Model, Property};
+
+impl Parties for Protocol {
+    const ALL: &'static [Who] = &[Canceller, Device, Timer, WorkerA, WorkerB, Flusher];
+
+    fn over(state: &State) -> bool {
+        state.over()
+    }
+}
 
 impl Model for Protocol {
     type State = State;
@@ -45,11 +54,7 @@ impl Model for Protocol {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Who>) {
-        let all = [Canceller, Device, Timer, WorkerA, WorkerB, Flusher];
-        actions.extend(
-            all.into_iter()
-                .filter(|who| self.next_state(state, *who).is_some()),
-        );
+        actions.extend(able(self, state));
     }
 
     fn next_state(&self, state: &State, who: Who) -> Option<State> {
@@ -92,11 +97,7 @@ impl Model for Protocol {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             // K3, K4, W11: who can go no further has arrived.
-            Property::always("nobody is stuck", |model: &Self, state: &State| {
-                let mut actions = Vec::new();
-                model.actions(state, &mut actions);
-                !actions.is_empty() || state.over()
-            }),
+            nobody_is_stuck(),
             // K1, K3.
             Property::always("every call is answered by a run", |_, state: &State| {
                 !state.over() || state.owed | state.due == 0
