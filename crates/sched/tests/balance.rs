@@ -1,29 +1,9 @@
 //! Which thread a busy core gives away, and to whom, by hand.
 
-use layercake_sched::{
-    BALANCE_SLICES, CoreLoad, CpuSet, Enqueue, Entity, EntityRef, Priority, RunQueue,
-};
+mod support;
 
-const SLICE: u64 = 10_000_000;
-
-/// Entities that live as long as the test.
-fn thread(priority: Priority) -> EntityRef {
-    let entity = Box::leak(Box::new(Entity::new(priority, CpuSet::ALL)));
-    // SAFETY: ENT-LIVE: it is leaked; ENT-LOCK: this test is one thread.
-    unsafe { EntityRef::from_raw(entity) }
-}
-
-/// A queue with these threads, the first of which runs.
-fn queue_of(threads: &[&EntityRef]) -> RunQueue {
-    let mut rq = RunQueue::new(SLICE);
-    for t in threads {
-        rq.enqueue((*t).clone(), 0, Enqueue::New);
-        if rq.current().is_none() {
-            rq.pick_next(0);
-        }
-    }
-    rq
-}
+use layercake_sched::{BALANCE_SLICES, CoreLoad, CpuSet, EntityRef, Priority, RunQueue};
+use support::{SLICE, busy_queue_of, thread};
 
 fn busy(threads: u64) -> CoreLoad {
     CoreLoad {
@@ -40,18 +20,18 @@ fn moved(rq: &mut RunQueue, loads: &[CoreLoad]) -> Option<(EntityRef, usize)> {
 
 #[test]
 fn nobody_waits_so_nobody_looks() {
-    let mut alone = queue_of(&[&thread(Priority::NORMAL)]);
+    let mut alone = busy_queue_of(&[&thread(Priority::NORMAL)]);
     assert_eq!(alone.balance_in(), None);
     let balance = alone.balance(0, CpuSet::first(2), &[busy(1), busy(1)], 0);
     assert!(balance.moved.is_none() && balance.again_in.is_none());
-    let real_time = queue_of(&[&thread(Priority::fifo(2)), &thread(Priority::fifo(1))]);
+    let real_time = busy_queue_of(&[&thread(Priority::fifo(2)), &thread(Priority::fifo(1))]);
     assert_eq!(real_time.balance_in(), None);
 }
 
 #[test]
 fn the_least_loaded_gets_one_and_of_equals_the_next() {
     let new = || [(); 4].map(|()| thread(Priority::NORMAL));
-    let queue = |threads: &[EntityRef; 4]| queue_of(&threads.each_ref()[..]);
+    let queue = |threads: &[EntityRef; 4]| busy_queue_of(&threads.each_ref()[..]);
     let threads = new();
     let mut rq = queue(&threads);
     assert_eq!(rq.balance_in(), Some(BALANCE_SLICES * SLICE));
@@ -72,7 +52,7 @@ fn the_least_loaded_gets_one_and_of_equals_the_next() {
 #[test]
 fn who_runs_and_should_go_is_waited_for() {
     let (first, second) = (thread(Priority::NORMAL), thread(Priority::NORMAL));
-    let mut rq = queue_of(&[&first, &second]);
+    let mut rq = busy_queue_of(&[&first, &second]);
     let loads = [busy(2), busy(1)];
     let balance = rq.balance(0, CpuSet::first(2), &loads, 0);
     assert!(balance.moved.is_none());
@@ -86,7 +66,7 @@ fn who_runs_and_should_go_is_waited_for() {
 #[test]
 fn real_time_cores_get_nothing_and_from_under_real_time_all_may_go() {
     let (hog, fair) = (thread(Priority::fifo(9)), thread(Priority::NORMAL));
-    let mut rq = queue_of(&[&hog, &fair]);
+    let mut rq = busy_queue_of(&[&hog, &fair]);
     let mut loads = [busy(2), busy(1), busy(7)];
     loads[1].running = Some(Priority::round_robin(1));
     loads[1].fair_weight = 0;
@@ -100,7 +80,7 @@ fn affinity_binds() {
     for t in &threads {
         t.set_affinity(CpuSet::from_bits(0b011));
     }
-    let mut rq = queue_of(&threads.each_ref()[..]);
+    let mut rq = busy_queue_of(&threads.each_ref()[..]);
     let loads = [busy(3), busy(3), busy(1)];
     assert!((0..9).all(|_| moved(&mut rq, &loads).is_none()));
     threads[2].set_affinity(CpuSet::from_bits(0b101));
@@ -115,7 +95,7 @@ fn a_light_one_goes_rather_than_a_heavy_one() {
         thread(Priority::NORMAL),
         thread(Priority::fair(-5)),
     );
-    let mut rq = queue_of(&[&heavy, &other, &light]);
+    let mut rq = busy_queue_of(&[&heavy, &other, &light]);
     // 3125 each, and 1024: to a core with 6000 only the light one is worth it.
     let mut loads = [busy(1), busy(1)];
     loads[1].fair_weight = 6000;

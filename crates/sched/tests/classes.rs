@@ -1,23 +1,9 @@
 //! The classes by hand: strict priorities, turns, yields, and what `next_event` answers.
 
+mod support;
+
 use layercake_sched::{CoreLoad, CpuSet, Enqueue, Entity, EntityRef, Priority, PutPrev, RunQueue};
-
-const SLICE: u64 = 10_000_000;
-
-/// Entities that live as long as the test.
-fn thread(priority: Priority) -> EntityRef {
-    let entity = Box::leak(Box::new(Entity::new(priority, CpuSet::ALL)));
-    // SAFETY: ENT-LIVE: it is leaked; ENT-LOCK: this test is one thread.
-    unsafe { EntityRef::from_raw(entity) }
-}
-
-fn queue_of(threads: &[&EntityRef]) -> RunQueue {
-    let mut rq = RunQueue::new(SLICE);
-    for t in threads {
-        rq.enqueue((*t).clone(), 0, Enqueue::New);
-    }
-    rq
-}
+use support::{SLICE, queue_of, thread};
 
 fn runs(rq: &RunQueue, t: &EntityRef) -> bool {
     rq.current().is_some_and(|c| c.is(t))

@@ -1,30 +1,10 @@
 //! The ends of what the policy decides: ties, limits, and who is counted. Each of these was a change
 //! to the crate that no other test noticed.
 
-use layercake_sched::{
-    CoreLoad, CpuSet, Enqueue, Entity, EntityRef, Priority, RunQueue, least_loaded, place_on_wake,
-};
+mod support;
 
-const SLICE: u64 = 10_000_000;
-
-/// Entities that live as long as the test.
-fn thread(priority: Priority) -> EntityRef {
-    let entity = Box::leak(Box::new(Entity::new(priority, CpuSet::ALL)));
-    // SAFETY: ENT-LIVE: it is leaked; ENT-LOCK: this test is one thread.
-    unsafe { EntityRef::from_raw(entity) }
-}
-
-/// A queue with these threads, the first of which runs.
-fn queue_of(threads: &[&EntityRef]) -> RunQueue {
-    let mut rq = RunQueue::new(SLICE);
-    for t in threads {
-        rq.enqueue((*t).clone(), 0, Enqueue::New);
-        if rq.current().is_none() {
-            rq.pick_next(0);
-        }
-    }
-    rq
-}
+use layercake_sched::{CoreLoad, CpuSet, Enqueue, Priority, least_loaded, place_on_wake};
+use support::{SLICE, busy_queue_of, thread};
 
 fn core(queued: usize, fair_weight: u64, running: Option<Priority>) -> CoreLoad {
     CoreLoad {
@@ -43,7 +23,7 @@ fn the_move_that_leaves_the_larger_load_smallest_is_made() {
         thread(Priority::fair(5)),
         thread(Priority::fair(-5)),
     );
-    let mut rq = queue_of(&[&runs, &light, &heavy]);
+    let mut rq = busy_queue_of(&[&runs, &light, &heavy]);
     let loads = [CoreLoad::default(), core(0, 10, Some(Priority::NORMAL))];
     let waited = (0..9).take_while(|_| {
         let moved = rq.balance(0, CpuSet::first(2), &loads, 0).moved;
@@ -62,7 +42,7 @@ fn from_under_real_time_the_one_goes_that_makes_the_other_core_least_loaded() {
         thread(Priority::fair(-5)),
         thread(Priority::fair(5)),
     );
-    let mut rq = queue_of(&[&hog, &heavy, &light]);
+    let mut rq = busy_queue_of(&[&hog, &heavy, &light]);
     let loads = [CoreLoad::default(); 2];
     let (moved, to) = rq.balance(0, CpuSet::first(2), &loads, 0).moved.unwrap();
     assert!(moved.is(&light) && to == 1);
@@ -71,7 +51,7 @@ fn from_under_real_time_the_one_goes_that_makes_the_other_core_least_loaded() {
 #[test]
 fn balance_is_asked_for_only_when_fair_threads_wait_for_real_time() {
     let [a, b] = [(); 2].map(|()| thread(Priority::NORMAL));
-    let mut rq = queue_of(&[&a, &b]);
+    let mut rq = busy_queue_of(&[&a, &b]);
     rq.tick(SLICE);
     let next = rq.preempt_current(SLICE, |_| panic!("the turns of the fair end"));
     assert!(next.unwrap().is(&b));
@@ -119,7 +99,7 @@ fn an_equal_of_real_time_is_not_preempted() {
 #[test]
 fn run_time_is_counted_whenever_somebody_fair_comes() {
     let [a, b] = [(); 2].map(|()| thread(Priority::NORMAL));
-    let mut rq = queue_of(&[&a]);
+    let mut rq = busy_queue_of(&[&a]);
     rq.enqueue(b, 500, Enqueue::New);
     assert_eq!(a.run_time(), 500);
 }
@@ -127,14 +107,14 @@ fn run_time_is_counted_whenever_somebody_fair_comes() {
 #[test]
 fn an_equal_deadline_is_no_reason_to_switch() {
     let [a, b] = [(); 2].map(|()| thread(Priority::NORMAL));
-    let mut rq = queue_of(&[&a, &b]);
+    let mut rq = busy_queue_of(&[&a, &b]);
     assert!(!rq.should_preempt(0));
 }
 
 #[test]
 fn a_run_queue_reports_itself() {
     let a = thread(Priority::NORMAL);
-    let rq = queue_of(&[&a, &thread(Priority::NORMAL)]);
+    let rq = busy_queue_of(&[&a, &thread(Priority::NORMAL)]);
     let report = format!("{rq:?}");
     assert!(report.starts_with("RunQueue {"), "{report}");
     assert!(report.contains("runnable: 1"), "{report}");

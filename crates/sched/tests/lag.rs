@@ -1,16 +1,10 @@
 //! What a fair thread is owed or owes when it comes back, counted in slices: the limits that
 //! [`Enqueue`] names, by hand. That shares come out right in the long run is shown by the simulator.
 
-use layercake_sched::{CpuSet, Enqueue, Entity, EntityRef, Priority, PutPrev, RunQueue};
+mod support;
 
-const SLICE: u64 = 10_000_000;
-
-/// An entity that lives as long as the test.
-fn thread(priority: Priority) -> EntityRef {
-    let entity = Box::leak(Box::new(Entity::new(priority, CpuSet::ALL)));
-    // SAFETY: ENT-LIVE: it is leaked; ENT-LOCK: this test is one thread.
-    unsafe { EntityRef::from_raw(entity) }
-}
+use layercake_sched::{Enqueue, EntityRef, Priority, PutPrev, RunQueue};
+use support::{SLICE, thread};
 
 /// A queue on which the first runs and the second waits, both since `now`.
 fn pair(now: u64) -> (RunQueue, EntityRef, EntityRef) {
