@@ -10,13 +10,15 @@ mod delaying;
 mod pooling;
 mod queueing;
 mod waiting;
+#[path = "../support/world.rs"]
+mod world;
 
 use layercake_sync::TaskCx;
 use layercake_wait::host::seeded::{JoinHandle, SeededHost, pick, point, spawn};
 use layercake_work::{Queued, Running};
-use std::ptr::NonNull;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use world::World;
 
 type Work<T = ()> = layercake_work::Work<SeededHost, T>;
 type WorkQueue = layercake_work::WorkQueue<SeededHost>;
@@ -37,31 +39,6 @@ fn explore(schedules: u64, scenario: impl Fn(&mut TaskCx) + 'static) {
         .lock()
         .expect("another scenario has failed, and left things as they were: see there");
     layercake_wait::host::seeded::explore(schedules, scenario);
-}
-
-/// Something that lives as long as one schedule: `'static` as far as that goes.
-struct World<T: 'static>(NonNull<T>);
-
-impl<T> World<T> {
-    fn new(value: T) -> Self {
-        Self(NonNull::from(Box::leak(Box::new(value))))
-    }
-
-    /// The thing itself, for code that runs before this `World` is dropped: a scenario joins all its
-    /// threads before it ends.
-    fn get(&self) -> &'static T {
-        // SAFETY: freed by the drop only, and see above.
-        unsafe { self.0.as_ref() }
-    }
-}
-
-impl<T> Drop for World<T> {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            // SAFETY: the pointer is from `Box::leak`; all threads of the schedule have ended.
-            drop(unsafe { Box::from_raw(self.0.as_ptr()) });
-        }
-    }
 }
 
 const ITEMS: usize = 3;
