@@ -139,11 +139,6 @@ impl State {
     fn waiter(&mut self, who: Who) -> &mut Waiter {
         &mut self.waiters[usize::from(who == B)]
     }
-
-    fn over(&self) -> bool {
-        (self.waiters.iter()).all(|waiter| waiter.step == Step::Done && waiter.end.is_some())
-            && [self.device, self.remote] == [Giver::Wakes(Wake::Done); 2]
-    }
 }
 
 struct Protocol(Mutant);
@@ -349,7 +344,8 @@ impl Parties for Protocol {
     const ALL: &'static [Who] = &[A, B, Device, Timer, Remote, Canceller];
 
     fn over(state: &State) -> bool {
-        state.over()
+        (state.waiters.iter()).all(|waiter| waiter.step == Step::Done && waiter.end.is_some())
+            && [state.device, state.remote] == [Giver::Wakes(Wake::Done); 2]
     }
 }
 
@@ -416,7 +412,8 @@ impl Model for Protocol {
             // W3, W8, W9.
             Property::always("everything is accounted for", |_, state: &State| {
                 let taken = state.waiters.iter().filter(|w| w.end == Some(End::Took));
-                !state.over() || (taken.count() as u32 + state.items == 2 && state.queue.is_empty())
+                !Self::over(state)
+                    || (taken.count() as u32 + state.items == 2 && state.queue.is_empty())
             }),
             // W8: the node of who has left is no more.
             Property::always("who has left is off the queue", |_, state: &State| {
@@ -436,7 +433,7 @@ impl Model for Protocol {
 }
 
 fn ends(state: &State, end: End) -> bool {
-    state.over() && state.waiters[0].end == Some(end)
+    Protocol::over(state) && state.waiters[0].end == Some(end)
 }
 
 #[test]

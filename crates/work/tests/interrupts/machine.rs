@@ -125,15 +125,6 @@ impl State {
     pub fn in_handler(&self) -> bool {
         !matches!(self.device, None | Some(Put::Done)) || self.expiry.is_some()
     }
-
-    pub fn over(&self) -> bool {
-        self.device == Some(Put::Done)
-            && self.expiry.is_none()
-            && self.workers.iter().all(|worker| worker.step == Work::Idle)
-            && self.canceller == Cancel::Done
-            && self.flusher == Flush::Done
-            && self.lists() == 0
-    }
 }
 
 pub struct Protocol {

@@ -16,7 +16,12 @@ impl Parties for Protocol {
     const ALL: &'static [Who] = &[Canceller, Device, Timer, WorkerA, WorkerB, Flusher];
 
     fn over(state: &State) -> bool {
-        state.over()
+        state.device == Some(Put::Done)
+            && state.expiry.is_none()
+            && state.workers.iter().all(|worker| worker.step == Work::Idle)
+            && state.canceller == Cancel::Done
+            && state.flusher == Flush::Done
+            && state.lists() == 0
     }
 }
 
@@ -100,7 +105,7 @@ impl Model for Protocol {
             nobody_is_stuck(),
             // K1, K3.
             Property::always("every call is answered by a run", |_, state: &State| {
-                !state.over() || state.owed | state.due == 0
+                !Self::over(state) || state.owed | state.due == 0
             }),
             // K2.
             Property::always("one run at a time", |_, state: &State| {
@@ -150,7 +155,7 @@ impl Model for Protocol {
                 state.canceller == Cancel::Withdraw(B) && state.parked
             }),
             Property::sometimes("(it runs three times)", |_, state: &State| {
-                state.over() && state.runs >= 3
+                Self::over(state) && state.runs >= 3
             }),
         ]
     }
