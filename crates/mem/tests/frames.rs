@@ -2,14 +2,11 @@
 
 mod common;
 
-use common::{Host, task};
+use common::{Host, OPS, histories, task};
 use layercake_mem::bitmap_allocator::BitAlloc256;
 use layercake_mem::{AddError, FRAME_SIZE, Frames, FreeError, Stats};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-
-/// How long a history is; Miri is slow.
-const OPS: usize = if cfg!(miri) { 40 } else { 100 };
 
 type Small = Frames<Host, BitAlloc256>;
 
@@ -21,10 +18,6 @@ fn add(frames: &Small, start: usize, end: usize) -> Result<(), AddError> {
 fn free(frames: &Small, start: usize, count: usize) -> Result<(), FreeError> {
     // SAFETY: MEM-RETURNED: as in `add`.
     unsafe { frames.free(&mut task(), start * FRAME_SIZE, count) }
-}
-
-fn cases() -> u32 {
-    if cfg!(miri) { 2 } else { 500 }
 }
 
 #[derive(Clone, Debug)]
@@ -45,11 +38,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: cases(),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(histories(500))]
 
     #[test]
     fn does_what_a_map_of_frames_does(ops in proptest::collection::vec(op(), 0..OPS)) {

@@ -2,14 +2,11 @@
 
 mod common;
 
-use common::{Host, task};
+use common::{Host, OPS, histories, task};
 use layercake_mem::{Heap, TooSmall};
 use proptest::prelude::*;
 use std::alloc::{GlobalAlloc, Layout};
 use std::sync::Arc;
-
-/// How long a history is; Miri is slow.
-const OPS: usize = if cfg!(miri) { 40 } else { 100 };
 
 const SIZE: usize = 1 << 16;
 
@@ -52,16 +49,8 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-fn cases() -> u32 {
-    if cfg!(miri) { 2 } else { 300 }
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: cases(),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(histories(300))]
 
     #[test]
     fn pieces_keep_what_is_written_to_them(ops in proptest::collection::vec(op(), 0..OPS)) {

@@ -1,8 +1,22 @@
-//! A core for the host: nothing interrupts, and what is masked is counted.
+//! A core for the host, where nothing interrupts and what is masked is counted; and how many random
+//! histories are tried, and how long they are. What is in a history is each test's own.
 
 use layercake_sync::{Cpu, TaskCx};
+use proptest::prelude::ProptestConfig;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+/// How long a history is; Miri is slow.
+pub const OPS: usize = if cfg!(miri) { 40 } else { 100 };
+
+/// So many histories, but few under Miri.
+pub fn histories(count: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases: if cfg!(miri) { 2 } else { count },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
 
 /// The host's thread as a core.
 pub struct Host;
