@@ -77,6 +77,23 @@ macro_rules! go_on {
     };
 }
 
+/// The body of a switch: what it does before it leaves the old stack, and what between that and going
+/// on where the new one was left.
+macro_rules! switch_asm {
+    ([$($before:literal),*], [$($between:literal),*] $(, $operand:ident = sym $symbol:path)?) => {
+        naked_asm!(
+            $($before,)*
+            leave!(),
+            $($between,)*
+            go_on!(),
+            frame = const FRAME,
+            sp = const SP,
+            masked = const STAY_MASKED,
+            $($operand = sym $symbol,)?
+        )
+    };
+}
+
 /// Leaves the stack of `from`, keeping the stack pointer at byte `SP` of it, and returns to where `to`
 /// was left, with interrupts on. On the way, off the old stack, it stores `value` to `word`, with
 /// release, and makes `to` what [`current`](crate::core_block::current) says. What it returns is not 0.
@@ -94,13 +111,7 @@ pub unsafe extern "C" fn switch<const SP: usize>(
     word: &AtomicU32,
     value: u32,
 ) -> usize {
-    naked_asm!(
-        leave!(),
-        go_on!(),
-        frame = const FRAME,
-        sp = const SP,
-        masked = const STAY_MASKED,
-    )
+    switch_asm!([], [])
 }
 
 /// [`switch`], but interrupts stay masked when `from` is gone on with.
@@ -115,14 +126,7 @@ pub unsafe extern "C" fn switch_masked<const SP: usize>(
     word: &AtomicU32,
     value: u32,
 ) -> usize {
-    naked_asm!(
-        "orr x30, x30, #{masked}",
-        leave!(),
-        go_on!(),
-        frame = const FRAME,
-        sp = const SP,
-        masked = const STAY_MASKED,
-    )
+    switch_asm!(["orr x30, x30, #{masked}"], [])
 }
 
 /// [`switch`], if `masked` is not set, or else [`switch_masked`], after which the kernel does what `carry`
@@ -140,24 +144,20 @@ pub unsafe extern "C" fn switch_carrying<const SP: usize>(
     carry: usize,
     masked: bool,
 ) -> usize {
-    naked_asm!(
-        "and x5, x5, #1",
-        "orr x30, x30, x5",
-        leave!(),
-        "cbz x4, 2f",
-        // The kernel's call, as if whoever is returned to had made it.
-        "stp x29, x30, [sp, #-16]!",
-        "mov x29, sp",
-        "mov x0, x4",
-        "bl {switched}",
-        "ldp x29, x30, [sp], #16",
-        "mov x0, #1",
-        "2:",
-        go_on!(),
-        frame = const FRAME,
-        sp = const SP,
-        masked = const STAY_MASKED,
-        switched = sym __kernel_switched,
+    switch_asm!(
+        ["and x5, x5, #1", "orr x30, x30, x5"],
+        [
+            "cbz x4, 2f",
+            // The kernel's call, as if whoever is returned to had made it.
+            "stp x29, x30, [sp, #-16]!",
+            "mov x29, sp",
+            "mov x0, x4",
+            "bl {switched}",
+            "ldp x29, x30, [sp], #16",
+            "mov x0, #1",
+            "2:"
+        ],
+        switched = sym __kernel_switched
     )
 }
 
