@@ -23,6 +23,23 @@ pub struct Operation {
 
 pub type Run = Box<dyn Fn(u64) -> Duration>;
 
+impl Operation {
+    fn new(
+        id: &'static str,
+        name: &'static str,
+        counts: bool,
+        run: impl Fn(u64) -> Duration + 'static,
+    ) -> Self {
+        let run = Box::new(run);
+        Self {
+            id,
+            name,
+            counts,
+            run,
+        }
+    }
+}
+
 /// `turn`, on one thread.
 pub fn one(
     all: &mut Vec<Operation>,
@@ -30,15 +47,9 @@ pub fn one(
     name: &'static str,
     turn: impl Fn(&mut TaskCx) + 'static,
 ) {
-    let run = move |turns| {
+    counted(all, id, name, move |turns| {
         let cx = &mut here();
         timed(turns, || turn(cx))
-    };
-    all.push(Operation {
-        id,
-        name,
-        counts: true,
-        run: Box::new(run),
     });
 }
 
@@ -49,12 +60,7 @@ pub fn counted(
     name: &'static str,
     run: impl Fn(u64) -> Duration + 'static,
 ) {
-    all.push(Operation {
-        id,
-        name,
-        counts: true,
-        run: Box::new(run),
-    });
+    all.push(Operation::new(id, name, true, run));
 }
 
 /// What more than one thread has a part in.
@@ -64,12 +70,7 @@ pub fn threads(
     name: &'static str,
     run: impl Fn(u64) -> Duration + 'static,
 ) {
-    all.push(Operation {
-        id,
-        name,
-        counts: false,
-        run: Box::new(run),
-    });
+    all.push(Operation::new(id, name, false, run));
 }
 
 /// How long so many turns take.
