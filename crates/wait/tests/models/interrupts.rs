@@ -6,28 +6,26 @@
 //! lock, and so the place where masking counts.
 
 use crate::run_apart;
-use crate::support::sized;
+use crate::support::{Shared, sized};
 use layercake_sync::{Cpu, TaskCx};
 use layercake_wait::host::loom::{LoomHost, enter, spawn};
-use layercake_wait::{Host, Instant, WaitQueue, Waiter};
-use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use loom::sync::atomic::{AtomicBool, AtomicUsize};
+use layercake_wait::{Host, Instant, Waiter};
+use loom::sync::atomic::AtomicBool;
+use loom::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 use std::cell::Cell;
 use std::pin::pin;
 
 sized!(w11_wakes_from_handlers: w11);
 
-/// A queue, things to take, and the line of the device that brings them.
+/// A device: what it brings things to, and its line.
 struct Device {
-    queue: WaitQueue<IrqHost>,
-    items: AtomicUsize,
+    things: Shared<IrqHost>,
     line: AtomicBool,
 }
 
 loom::lazy_static! {
     static ref DEVICE: Device = Device {
-        queue: WaitQueue::new("device"),
-        items: AtomicUsize::new(0),
+        things: Shared::new("device"),
         line: AtomicBool::new(false),
     };
 }
@@ -35,18 +33,6 @@ loom::lazy_static! {
 loom::thread_local! {
     /// Of the core that this thread has to itself.
     static MASKED: Cell<bool> = Cell::new(false);
-}
-
-impl Device {
-    fn put(&self) {
-        self.items.fetch_add(1, Release);
-        self.queue.wake_one();
-    }
-
-    fn take(&self) -> Option<()> {
-        let taken = (self.items).fetch_update(AcqRel, Acquire, |n| n.checked_sub(1));
-        taken.ok().map(drop)
-    }
 }
 
 /// Runs the handler if the line is up, here, and not masked.
@@ -59,7 +45,7 @@ fn point() {
         .is_ok()
     {
         MASKED.with(|masked| masked.set(true));
-        DEVICE.put();
+        DEVICE.things.put();
         MASKED.with(|masked| masked.set(false));
     }
 }
@@ -132,20 +118,20 @@ fn w11(waiters: usize) {
         .map(|_| {
             spawn(|cx| {
                 let waiter = pin!(Waiter::new());
-                waiter.as_ref().prepare(&DEVICE.queue, cx);
+                waiter.as_ref().prepare(&DEVICE.things.queue, cx);
                 waiter.as_ref().clear();
             })
         })
         .collect();
     let giver = loom::thread::spawn(|| {
         DEVICE.line.store(true, Release);
-        DEVICE.queue.wake_one();
+        DEVICE.things.queue.wake_one();
         point(); // at the latest here
     });
-    enter(|cx| DEVICE.queue.wait_until(cx, |_| DEVICE.take()));
+    enter(|cx| DEVICE.things.queue.wait_until(cx, |_| DEVICE.things.take()));
     giver.join().unwrap();
     leavers.into_iter().for_each(|t| t.join().unwrap());
-    assert_eq!(DEVICE.queue.waiters(), 0);
+    assert_eq!(DEVICE.things.queue.waiters(), 0);
 }
 
 /// Without masking the handler breaks in on the holder of the queue's lock, and waits for it.

@@ -101,18 +101,17 @@ fn print_on_failure(trace: &Trace) {
 fn wake_without_lock(event: &Event, trace: &Trace) {
     event.x_unlocked.store(true, Relaxed);
     trace.waker("makes x true");
-    let found = event.queue.wake_one();
-    trace.waker(if found {
-        "wakes the sleeper"
-    } else {
-        "wakes: nobody sleeps"
-    });
+    wake(event, trace);
 }
 
 fn wake_with_lock(event: &Event, trace: &Trace) {
     trace.waker("wants the lock of x");
     *event.x.lock().unwrap() = true;
     trace.waker("locked, x made true, unlocked");
+    wake(event, trace);
+}
+
+fn wake(event: &Event, trace: &Trace) {
     let found = event.queue.wake_one();
     trace.waker(if found {
         "wakes the sleeper"

@@ -1,6 +1,7 @@
 //! What stands on the queue: each at two waiters with bound 3 and three with bound 2.
 
 use crate::explore;
+use crate::support::Shared;
 use layercake_sync::{IrqOff, SpinLock};
 use layercake_wait::host::loom::LoomCpu;
 use layercake_wait::host::loom::{LoomHost, advance_to, enter, spawn};
@@ -8,7 +9,7 @@ use layercake_wait::{
     CancelToken, Completion, Condvar, Instant, Mutex, Semaphore, WaitChannel, WaitQueue, wait_any,
 };
 use loom::sync::atomic::AtomicUsize;
-use loom::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use loom::sync::atomic::Ordering::{Acquire, Release};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -238,48 +239,23 @@ fn wait_channel_does_not_lose_3() {
     explore(2, || channel(3));
 }
 
-/// A number of things on a queue.
-struct Items {
-    queue: WaitQueue<LoomHost>,
-    items: AtomicUsize,
-}
-
-impl Items {
-    fn new(name: &'static str) -> Self {
-        Self {
-            queue: WaitQueue::new(name),
-            items: AtomicUsize::new(0),
-        }
-    }
-
-    fn put(&self) {
-        self.items.fetch_add(1, Release);
-        self.queue.wake_one();
-    }
-
-    fn take(&self) -> Option<()> {
-        let taken = (self.items).fetch_update(AcqRel, Acquire, |n| n.checked_sub(1));
-        taken.ok().map(drop)
-    }
-}
-
 /// wait_any: one item comes on each of two queues. It takes one; a wake-one of the other queue
 /// that reached it as well goes on to the waiter there.
 #[test]
 fn wait_any_hands_on_what_it_did_not_use() {
     explore(2, || {
-        let it = Arc::new([Items::new("a"), Items::new("b")]);
+        let it = Arc::new([Shared::<LoomHost>::new("a"), Shared::new("b")]);
         let other = spawn({
             let it = it.clone();
             move |cx| it[1].queue.wait_until(cx, |_| it[1].take())
         });
         let giver = loom::thread::spawn({
             let it = it.clone();
-            move || it.iter().for_each(Items::put)
+            move || it.iter().for_each(Shared::put)
         });
         enter(|cx| {
             let queues = it.each_ref().map(|items| &items.queue);
-            let first = |items: &Items, n| items.take().map(|()| n);
+            let first = |items: &Shared, n| items.take().map(|()| n);
             let found = wait_any(cx, queues, None, |_| {
                 first(&it[0], 0).or_else(|| first(&it[1], 1))
             });
@@ -297,7 +273,7 @@ fn wait_any_hands_on_what_it_did_not_use() {
 #[test]
 fn wait_any_hands_on_at_the_deadline() {
     explore(2, || {
-        let it = Arc::new(Items::new("q"));
+        let it = Arc::new(Shared::<LoomHost>::new("q"));
         let deadline = Instant::from_nanos(10);
         let other = spawn({
             let it = it.clone();

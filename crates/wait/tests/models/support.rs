@@ -3,7 +3,7 @@
 
 use layercake_sync::TaskCx;
 use layercake_wait::host::loom::{LoomHost, advance_to, spawn};
-use layercake_wait::{Instant, WaitQueue, Waiter};
+use layercake_wait::{Host, Instant, WaitQueue, Waiter};
 use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use loom::sync::atomic::{AtomicBool, AtomicUsize};
 use loom::thread::JoinHandle;
@@ -15,22 +15,26 @@ pub type Queue = WaitQueue<LoomHost>;
 /// A deadline. A model's clock stands at zero until somebody moves it.
 pub const DEADLINE: Instant = Instant::from_nanos(10);
 
-/// A queue and the state that it is about.
-pub struct Shared {
-    pub queue: Queue,
+/// A queue and the state that it is about: a flag, or a number of things.
+pub struct Shared<H: Host = LoomHost> {
+    pub queue: WaitQueue<H>,
     pub flag: AtomicBool,
     pub items: AtomicUsize,
 }
 
 pub fn shared() -> Arc<Shared> {
-    Arc::new(Shared {
-        queue: Queue::new("model"),
-        flag: AtomicBool::new(false),
-        items: AtomicUsize::new(0),
-    })
+    Arc::new(Shared::new("model"))
 }
 
-impl Shared {
+impl<H: Host> Shared<H> {
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            queue: WaitQueue::new(name),
+            flag: AtomicBool::new(false),
+            items: AtomicUsize::new(0),
+        }
+    }
+
     /// Makes the flag true, with the weakest store there is: the protocol's fences have to do.
     pub fn raise(&self) {
         self.flag.store(true, Relaxed);
