@@ -12,46 +12,21 @@
 //! must be found out.
 #![cfg(loom)]
 
+#[path = "../../sync/tests/models/cpu.rs"]
+mod cpu;
+
 use layercake_sched::{CpuSet, Enqueue, Entity, EntityRef, Priority, RunQueue};
 use layercake_sync::ticket::TicketLock;
-use layercake_sync::{Atomic, Cpu, IrqOff, SpinGuard, SpinLock};
+use layercake_sync::{Atomic, IrqOff, SpinGuard, SpinLock};
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
-use loom::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize};
+use loom::sync::atomic::{AtomicU8, AtomicUsize};
 use std::mem::forget;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-/// A loom thread as a core: no interrupts, nobody else on it.
-struct Core;
-
-// SAFETY: CPU-MASK. No interrupt handlers exist in a loom model, and each thread has its core.
-unsafe impl Cpu for Core {
-    type IrqState = ();
-
-    fn irq_save() {}
-
-    unsafe fn irq_restore((): ()) {}
-
-    fn preempt_disable() {}
-
-    unsafe fn preempt_enable() {}
-
-    fn wait_while_eq(word: &AtomicU32, value: u32) -> u32 {
-        for round in 0.. {
-            let now = word.load(Acquire);
-            if now != value {
-                return now;
-            }
-            // Past a few rounds more of the same shows nothing new.
-            if round == 3 {
-                loom::skip_branch();
-            }
-            loom::thread::yield_now();
-        }
-        unreachable!()
-    }
-}
+/// It tells nobody when it waits.
+type Core = cpu::Core<false>;
 
 const RUNNING: u8 = 0;
 const NOTIFIED: u8 = 1;

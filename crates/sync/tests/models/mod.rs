@@ -7,53 +7,17 @@
     reason = "each test file is a program of its own and uses a part"
 )]
 
-use layercake_sync::facade::{AtomicBool, AtomicU32, UnsafeCell};
-use layercake_sync::{Cpu, RawLock};
-use loom::thread;
+mod cpu;
+
+pub use cpu::QUEUED;
+use layercake_sync::RawLock;
+use layercake_sync::facade::UnsafeCell;
+use loom::thread::{self, JoinHandle};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-loom::lazy_static! {
-    /// Set by a taker that found the lock held and waits: after it took its place in the queue.
-    pub static ref QUEUED: AtomicBool = AtomicBool::new(false);
-}
-
-/// How often a waiter looks before loom is told that more of the same shows nothing new.
-const ROUNDS: u32 = 3;
-
-/// A loom thread as a core: no interrupts, nobody else on it.
-#[derive(Debug)]
-pub struct Core;
-
-// SAFETY: CPU-MASK. No interrupt handlers exist in a loom model, and each thread has its core.
-unsafe impl Cpu for Core {
-    type IrqState = ();
-
-    fn irq_save() {}
-
-    unsafe fn irq_restore((): ()) {}
-
-    fn preempt_disable() {}
-
-    unsafe fn preempt_enable() {}
-
-    fn wait_while_eq(word: &AtomicU32, value: u32) -> u32 {
-        QUEUED.store(true, Ordering::Relaxed);
-        for round in 0.. {
-            let now = word.load(Ordering::Acquire);
-            if now != value {
-                return now;
-            }
-            // Two waiters can spin beside each other for ever without a new state. Past a few
-            // rounds loom runs such a path to its end, but branches off it no more.
-            if round == ROUNDS {
-                loom::skip_branch();
-            }
-            thread::yield_now();
-        }
-        unreachable!()
-    }
-}
+/// It tells when it waits: [`order`] asks.
+pub type Core = cpu::Core<true>;
 
 /// Explores `f` with at most `preemptions` switches that the threads did not ask for.
 pub fn explore(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
@@ -95,8 +59,21 @@ impl<R: RawLock> Shared<R> {
     fn add_locked(&self) {
         let held = self.lock.acquire::<Core>();
         self.add();
+        self.release(held);
+    }
+
+    /// Gives back the lock, which the caller has.
+    fn release(&self, held: R::Held) {
         // SAFETY: LOCK-HELD.
         unsafe { self.lock.release::<Core>(held) };
+    }
+}
+
+impl<R: RawLock + 'static> Shared<R> {
+    /// Another core, which adds under the lock once.
+    fn another_adds(self: &Arc<Self>) -> JoinHandle<()> {
+        let shared = self.clone();
+        thread::spawn(move || shared.add_locked())
     }
 }
 
@@ -124,19 +101,14 @@ pub fn trying_in_vain<R: RawLock + 'static>(preemptions: usize) {
     explore(preemptions, || {
         let shared = Shared::<R>::new();
         let held = shared.lock.acquire::<Core>();
-        let other = {
-            let shared = shared.clone();
-            thread::spawn(move || shared.add_locked())
-        };
+        let other = shared.another_adds();
         assert!(shared.lock.try_acquire().is_none(), "it is held");
         shared.add();
-        // SAFETY: LOCK-HELD.
-        unsafe { shared.lock.release::<Core>(held) };
+        shared.release(held);
         let tried = shared.lock.try_acquire();
         if let Some(held) = tried {
             shared.add();
-            // SAFETY: LOCK-HELD.
-            unsafe { shared.lock.release::<Core>(held) };
+            shared.release(held);
         }
         shared.add_locked();
         other.join().unwrap();
@@ -155,8 +127,7 @@ pub fn trying<R: RawLock + 'static>(preemptions: usize) {
                 let got = shared.lock.try_acquire();
                 if let Some(held) = got {
                     shared.add();
-                    // SAFETY: LOCK-HELD.
-                    unsafe { shared.lock.release::<Core>(held) };
+                    shared.release(held);
                 }
                 u32::from(got.is_some())
             })
@@ -164,8 +135,7 @@ pub fn trying<R: RawLock + 'static>(preemptions: usize) {
         shared.add_locked();
         if let Some(held) = shared.lock.try_acquire() {
             shared.add();
-            // SAFETY: LOCK-HELD.
-            unsafe { shared.lock.release::<Core>(held) };
+            shared.release(held);
         } else {
             shared.add_locked();
         }
@@ -184,17 +154,12 @@ pub fn order<R: RawLock + 'static>(preemptions: usize) {
     explore(preemptions, || {
         let shared = Shared::<R>::new();
         let held = shared.lock.acquire::<Core>();
-        let other = {
-            let shared = shared.clone();
-            thread::spawn(move || shared.add_locked())
-        };
+        let other = shared.another_adds();
         let waits = QUEUED.load(Ordering::Relaxed);
-        // SAFETY: LOCK-HELD.
-        unsafe { shared.lock.release::<Core>(held) };
+        shared.release(held);
         let held = shared.lock.acquire::<Core>();
         assert!(!waits || shared.get() == 1, "the second was served first");
-        // SAFETY: LOCK-HELD.
-        unsafe { shared.lock.release::<Core>(held) };
+        shared.release(held);
         other.join().unwrap();
     });
 }
