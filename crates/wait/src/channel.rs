@@ -1,22 +1,53 @@
 //! The bounded channel: values from many senders to many receivers, in a ring of its own.
 //!
-//! The ring is under a lock that masks interrupts, for values may come from handlers. Whether it
-//! is closed is under that lock too: so nothing is sent that nobody could receive. Who waits for
-//! room, and who waits for a value, is on two queues.
+//! Here are the ring, its lock, and the closing. Sending and receiving are in `send.rs` and `recv.rs`, how a
+//! thread waits is in `place.rs`, what can go wrong in `error.rs`.
+//!
+//! # One lock, and values from hand to hand
+//!
+//! The ring, whether it is closed, and the list of those who wait are under one lock, which masks
+//! interrupts, for values may come from handlers. Whoever finds that it has to wait puts itself on the list
+//! before it gives that lock back; whoever makes room, or has a value, finds it there. So there is no
+//! moment between the look and the waiting in which a wake could be lost (W1), and no fence is needed.
+//!
+//! One list is enough, as nobody waits for a value unless the ring is empty, nor for room unless it is
+//! full, and it has room for one at least:
+//!
+//! ```text
+//!   the ring is     and on the list are
+//!   empty           those who receive
+//!   in between      nobody
+//!   full            those who send
+//! ```
+//!
+//! To keep that so, a value that is sent while somebody waits for one goes to that one directly, into its
+//! place (`place.rs`), and not through the ring; and who makes room while somebody waits for it puts that one's
+//! value into the ring. Nothing is left for who is woken but to run: it takes no lock again, and nobody
+//! who comes later can be before it. After the closing the table means nothing any more: nobody is
+//! served then, nor put on the list.
 
-use crate::close::{Closed, WaitError};
+mod error;
+mod place;
+mod recv;
+mod send;
+
+pub use error::{SendDeadlineError, SendError, TryRecvError, TrySendError};
+
 use crate::host::Host;
-use crate::mutant::mutant;
-use crate::node::Mode;
-use crate::queue::WaitQueue;
-use crate::time::Instant;
-use crate::waiter::TimedOut;
+use crate::list::List;
+use crate::node::{Node, state};
+use crate::queue::{BATCH, hand_over, unpark, unpark_masked};
+use crate::stats::{self, Event, Watch};
 use core::fmt;
+use core::ptr::NonNull;
 use heapless::Deque;
 use layercake_sync::facade::const_unless_loom;
-use layercake_sync::{Atomic, IrqOff, SpinGuard, SpinLock, TaskAtomic, TaskCx};
+use layercake_sync::{Atomic, IrqOff, SpinGuard, SpinLock};
 
 /// Up to `N` values on their way, first in, first out.
+///
+/// Who waits is served first in, first out, too: a value goes to the thread that has waited for one
+/// longest, and is that thread's from then on.
 ///
 /// It is a value itself, in a `static` or wherever its users find it; nothing is allocated.
 /// A value is moved while interrupts are masked, so send large ones by reference or in a box.
@@ -41,50 +72,22 @@ use layercake_sync::{Atomic, IrqOff, SpinGuard, SpinLock, TaskAtomic, TaskCx};
 /// # device.join().unwrap();
 /// # }
 /// ```
-#[repr(C)] // the ring first: the address of its lock is the channel's
+#[repr(C)] // the line first: the address of its lock is the channel's
 pub struct Channel<T, const N: usize, H: Host> {
-    ring: SpinLock<Ring<T, N>, IrqOff<H::Cpu>>,
-    /// Who waits for a value.
-    receivers: WaitQueue<H>,
-    /// Who waits for room.
-    senders: WaitQueue<H>,
+    line: SpinLock<Line<T, N, H>, IrqOff<H::Cpu>>,
+    name: &'static str,
+    /// For [`crate::stats`]: without the feature, nothing.
+    watch: Watch,
 }
 
-struct Ring<T, const N: usize> {
-    values: Deque<T, N>,
+/// What the lock protects: values in the order in which they were sent, and who waits at either end.
+struct Line<T, const N: usize, H: Host> {
     closed: bool,
+    waiting: List<H>,
+    values: Deque<T, N>,
 }
 
-/// Why a value was not sent; it comes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TrySendError<T> {
-    /// There is no room now.
-    Full(T),
-    /// The channel is closed.
-    Closed(T),
-}
-
-/// The channel is closed; the value comes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SendError<T>(pub T);
-
-/// Why a value was not sent in time; it comes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SendDeadlineError<T> {
-    /// The channel is closed.
-    Closed(T),
-    /// There was no room before the deadline.
-    TimedOut(T),
-}
-
-/// Why nothing was received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TryRecvError {
-    /// There is nothing now.
-    Empty,
-    /// There is nothing, and nothing more will come.
-    Closed,
-}
+type Guard<'a, T, const N: usize, H> = SpinGuard<'a, Line<T, N, H>, IrqOff<<H as Host>::Cpu>>;
 
 impl<T, const N: usize, H: Host> Channel<T, N, H> {
     const_unless_loom! {
@@ -92,189 +95,53 @@ impl<T, const N: usize, H: Host> Channel<T, N, H> {
         pub const fn new(name: &'static str) -> Self {
             const { assert!(N > 0, "a channel without room") };
             Self {
-                ring: SpinLock::new(Ring {
-                    values: Deque::new(),
+                line: SpinLock::new(Line {
                     closed: false,
+                    waiting: List::new(),
+                    values: Deque::new(),
                 })
                 .named(name),
-                receivers: WaitQueue::new(name),
-                senders: WaitQueue::new(name),
+                name,
+                watch: Watch::new(),
             }
         }
     }
 
-    /// Sends `value` if there is room.
-    ///
-    /// Any context. O(1).
-    ///
-    /// # Errors
-    ///
-    /// [`TrySendError`], with the value.
-    #[inline]
-    pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        let mut ring = self.lock();
-        if ring.closed {
-            drop(ring);
-            return Err(TrySendError::Closed(value));
-        }
-        let sent = ring.values.push_back(value);
-        drop(ring);
-        match sent {
-            Ok(()) => {
-                self.receivers.wake_one();
-                Ok(())
-            }
-            Err(value) => Err(TrySendError::Full(value)),
-        }
-    }
-
-    /// Sends `value`, blocking until there is room.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError`], with the value, when the channel is closed.
-    #[inline]
-    pub fn send(&self, cx: &mut TaskCx, value: T) -> Result<(), SendError<T>> {
-        match self.try_send(value) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Closed(value)) => Err(SendError(value)),
-            Err(TrySendError::Full(value)) => {
-                (self.send_slow(cx, value, None)).map_err(|error| match error {
-                    SendDeadlineError::Closed(value) | SendDeadlineError::TimedOut(value) => {
-                        SendError(value)
-                    }
-                })
-            }
-        }
-    }
-
-    /// Sends `value`, blocking until there is room, at most until `deadline`.
-    ///
-    /// # Errors
-    ///
-    /// [`SendDeadlineError`], with the value.
-    pub fn send_deadline(
-        &self,
-        cx: &mut TaskCx,
-        deadline: Instant,
-        value: T,
-    ) -> Result<(), SendDeadlineError<T>> {
-        match self.try_send(value) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Closed(value)) => Err(SendDeadlineError::Closed(value)),
-            Err(TrySendError::Full(value)) => self.send_slow(cx, value, Some(deadline)),
-        }
-    }
-
-    /// Out of the way of those who find room.
-    #[cold]
-    fn send_slow(
-        &self,
-        cx: &mut TaskCx,
-        value: T,
-        deadline: Option<Instant>,
-    ) -> Result<(), SendDeadlineError<T>> {
-        let mut unsent = Some(value);
-        let attempt = |_: TaskAtomic<'_>| match self.try_send(unsent.take()?) {
-            Ok(()) => Some(Ok(())),
-            Err(TrySendError::Closed(value)) => Some(Err(SendDeadlineError::Closed(value))),
-            Err(TrySendError::Full(value)) => {
-                unsent = Some(value);
-                None
-            }
-        };
-        // It has tried already: on the queue with it, and try again.
-        let end = (self.senders).wait_slow(cx, deadline, Mode::EXCLUSIVE, attempt);
-        match (end, unsent) {
-            (Ok(end), _) => end,
-            (Err(TimedOut), Some(value)) => Err(SendDeadlineError::TimedOut(value)),
-            (Err(TimedOut), None) => unreachable!("neither sent nor unsent"),
-        }
-    }
-
-    /// Receives the oldest value if there is one.
-    ///
-    /// Any context. O(1).
-    ///
-    /// # Errors
-    ///
-    /// [`TryRecvError`].
-    #[inline]
-    pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        match self.pop() {
-            Some(value) => Ok(value),
-            // The closing first: seen closed, nothing comes after the look that follows.
-            None if self.is_closed() => self.pop().ok_or(TryRecvError::Closed),
-            None => Err(TryRecvError::Empty),
-        }
-    }
-
-    /// Receives the oldest value, blocking until there is one.
-    ///
-    /// # Errors
-    ///
-    /// [`Closed`] when the channel is closed and everything in it was received.
-    #[inline]
-    pub fn recv(&self, cx: &mut TaskCx) -> Result<T, Closed> {
-        match self.pop() {
-            Some(value) => Ok(value),
-            None => self.recv_slow(cx),
-        }
-    }
-
-    /// Out of the way of those who find a value.
-    #[cold]
-    fn recv_slow(&self, cx: &mut TaskCx) -> Result<T, Closed> {
-        // It has looked already: on the queue with it, and look again.
-        let end = (self.receivers).wait_slow(cx, None, Mode::EXCLUSIVE, |_| self.look());
-        end.unwrap_or_else(|TimedOut| unreachable!("timed out without a deadline"))
-    }
-
-    /// Receives the oldest value, blocking until there is one, at most until `deadline`.
-    ///
-    /// # Errors
-    ///
-    /// [`WaitError::Closed`] as for [`recv`](Self::recv); [`WaitError::TimedOut`] when there was
-    /// nothing at the deadline.
-    pub fn recv_deadline(&self, cx: &mut TaskCx, deadline: Instant) -> Result<T, WaitError> {
-        Ok((self.receivers).wait_until_deadline(cx, deadline, |_| self.look())??)
-    }
-
-    /// The oldest value; tells a sender of the room.
+    /// Gives `node`, which has just been taken off the list and is served, back to its owner, and wakes it.
     #[inline(always)]
-    fn pop(&self) -> Option<T> {
-        let mut ring = self.lock();
-        let value = ring.values.pop_front()?;
-        drop(ring);
-        self.tell_sender();
-        Some(value)
-    }
-
-    #[inline(always)]
-    fn tell_sender(&self) {
-        if !mutant!(RecvWithoutWake) {
-            self.senders.wake_one();
-        }
-    }
-
-    /// A value or the end; neither, as long as it is worth waiting.
-    fn look(&self) -> Option<Result<T, Closed>> {
-        let mut ring = self.lock();
-        let Some(value) = ring.values.pop_front() else {
-            return ring.closed.then_some(Err(Closed));
-        };
-        drop(ring);
-        self.tell_sender();
-        Some(Ok(value))
+    fn give_back(&self, line: Guard<'_, T, N, H>, node: NonNull<Node<H>>) {
+        self.note(Event::Leaves);
+        self.note(Event::Sent);
+        let task = hand_over(node, state::WOKEN_ONE);
+        let state = line.unlock_masked();
+        // SAFETY: CPU-MASK: what the guard masked.
+        unsafe { unpark_masked::<H>(task, state) };
     }
 
     /// Closes the channel, for good: nothing more is sent; what is in it can be received.
     ///
-    /// Any context. O(waiters).
+    /// Any context. O(waiters); the lock is held for 16 of them at a time.
     pub fn close(&self) {
-        self.lock().closed = true;
-        self.senders.wake_all();
-        self.receivers.wake_all();
+        loop {
+            let mut batch = [const { None }; BATCH];
+            let mut line = self.lock();
+            // From here on nobody joins: so this ends (W5).
+            line.closed = true;
+            for slot in &mut batch {
+                let Some(node) = line.waiting.pop_front() else {
+                    break;
+                };
+                self.note(Event::Leaves);
+                self.note(Event::Sent);
+                *slot = hand_over(node, state::WOKEN_ALL);
+            }
+            let more = !line.waiting.is_empty();
+            drop(line);
+            batch.into_iter().for_each(unpark::<H>);
+            if !more {
+                return;
+            }
+        }
     }
 
     /// Whether it was closed.
@@ -292,75 +159,36 @@ impl<T, const N: usize, H: Host> Channel<T, N, H> {
         self.len() == 0
     }
 
-    /// Locks the ring, with interrupts masked.
+    /// Puts the node of a place at the end of the list.
+    ///
+    /// # Safety
+    ///
+    /// NODE-PINNED: it stays where it is until it has been taken off.
     #[inline(always)]
-    fn lock(&self) -> SpinGuard<'_, Ring<T, N>, IrqOff<H::Cpu>> {
-        // SAFETY: CX-ATOMIC. No function of this file sleeps with the guard, and none lets it out.
-        self.ring.lock(unsafe { Atomic::assume() })
+    unsafe fn join(&self, line: &mut Guard<'_, T, N, H>, node: NonNull<Node<H>>) {
+        // SAFETY: NODE-PINNED, by the caller's promise.
+        unsafe { line.waiting.push_back(node) };
+        self.note(Event::Joins);
+    }
+
+    /// Counts what happens to the list.
+    #[inline(always)]
+    fn note(&self, event: Event) {
+        stats::note::<H>(&self.watch, self.name, event);
+    }
+
+    /// Locks the line, with interrupts masked.
+    #[inline(always)]
+    fn lock(&self) -> Guard<'_, T, N, H> {
+        // SAFETY: CX-ATOMIC. Nobody here sleeps with the guard, and none lets it out.
+        self.line.lock(unsafe { Atomic::assume() })
     }
 }
 
 impl<T, const N: usize, H: Host> fmt::Debug for Channel<T, N, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Channel")
-            .field("receivers", &self.receivers)
-            .field("senders", &self.senders)
+            .field("name", &self.name)
             .finish_non_exhaustive()
     }
 }
-
-impl<T> TrySendError<T> {
-    /// The value that was not sent.
-    pub fn into_inner(self) -> T {
-        match self {
-            Self::Full(value) | Self::Closed(value) => value,
-        }
-    }
-}
-
-impl<T> SendDeadlineError<T> {
-    /// The value that was not sent.
-    pub fn into_inner(self) -> T {
-        match self {
-            Self::Closed(value) | Self::TimedOut(value) => value,
-        }
-    }
-}
-
-impl<T> fmt::Display for TrySendError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full(_) => "the channel is full",
-            Self::Closed(_) => "the channel is closed",
-        })
-    }
-}
-
-impl<T> fmt::Display for SendError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the channel is closed")
-    }
-}
-
-impl<T> fmt::Display for SendDeadlineError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Closed(_) => "the channel is closed",
-            Self::TimedOut(_) => "timed out",
-        })
-    }
-}
-
-impl fmt::Display for TryRecvError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "the channel is empty",
-            Self::Closed => "the channel is closed",
-        })
-    }
-}
-
-impl<T: fmt::Debug> core::error::Error for TrySendError<T> {}
-impl<T: fmt::Debug> core::error::Error for SendError<T> {}
-impl<T: fmt::Debug> core::error::Error for SendDeadlineError<T> {}
-impl core::error::Error for TryRecvError {}

@@ -35,6 +35,10 @@ pub(crate) struct List<H: Host> {
     last: Option<NonNull<Node<H>>>,
 }
 
+// SAFETY: NODE-LOCK. Whoever has the list holds the lock that it is under, and what it links is touched
+// by its owner only under the same lock; handles (`H::Task`) may be used from any thread.
+unsafe impl<H: Host> Send for List<H> {}
+
 impl<H: Host> List<H> {
     pub const fn new() -> Self {
         Self {
@@ -55,16 +59,19 @@ impl<H: Host> List<H> {
         self.first.map(|node| unsafe { node.as_ref() })
     }
 
-    /// Adds `node` as the last one.
+    /// Adds `node` as the last one. Who takes it off gets this pointer, and may reach by it what could be
+    /// reached by it here.
     ///
     /// # Safety
     ///
     /// NODE-PINNED: it is on no list, and stays where it is until it has been taken off this one.
     #[inline(always)]
-    pub unsafe fn push_back(&mut self, node: &Node<H>) {
-        node.links.next.set(None);
-        node.links.prev.set(self.last);
-        let node = Some(NonNull::from(node));
+    pub unsafe fn push_back(&mut self, node: NonNull<Node<H>>) {
+        // SAFETY: NODE-PINNED, by the caller's promise.
+        let links = unsafe { &node.as_ref().links };
+        links.next.set(None);
+        links.prev.set(self.last);
+        let node = Some(node);
         match self.last {
             // SAFETY: NODE-PINNED: it is on this list.
             Some(last) => unsafe { last.as_ref() }.links.next.set(node),

@@ -69,9 +69,9 @@ pub(crate) struct Node<H: Host> {
 }
 
 impl<H: Host> Node<H> {
-    pub fn new(mode: Mode) -> Self {
+    pub fn new(state: u32, mode: Mode) -> Self {
         Self {
-            state: AtomicU32::new(state::WOKEN_ALL),
+            state: AtomicU32::new(state),
             mode,
             links: Links::new(),
             ticket: Cell::new(0),

@@ -46,7 +46,7 @@ use core::num::NonZeroUsize;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
 use layercake_sync::facade::{AtomicBool, AtomicU32, const_unless_loom, fence};
-use layercake_sync::{Atomic, IrqOff, SpinGuard, SpinLock};
+use layercake_sync::{Atomic, Cpu, IrqOff, SpinGuard, SpinLock};
 
 mod grant;
 
@@ -88,10 +88,6 @@ pub(crate) struct Lists<H: Host> {
     /// The next to arrive gets this. 64 bits do not come round.
     next_ticket: u64,
 }
-
-// SAFETY: NODE-LOCK. Whoever has the lists holds the lock, and what they link is touched by its
-// owner only under the same lock; handles (`H::Task`) may be used from any thread.
-unsafe impl<H: Host> Send for Lists<H> {}
 
 impl<H: Host> WaitQueue<H> {
     const_unless_loom! {
@@ -194,15 +190,7 @@ impl<H: Host> WaitQueue<H> {
         let state = lists.unlock_masked();
         // SAFETY: CPU-MASK: what the guard masked. NODE-OWNER: whoever links a node has given it a task
         // (see `link`), and takes it back only when it is off the queue.
-        Some(unsafe {
-            match task {
-                Some(task) => H::unpark_masked(&task, state),
-                None => {
-                    debug_assert!(false, "a linked node without a task");
-                    core::hint::unreachable_unchecked()
-                }
-            }
-        })
+        Some(unsafe { unpark_linked::<H>(task, state) })
     }
 
     /// [`wake_first`](Self::wake_first) if there are shared waiters as well.
@@ -288,7 +276,7 @@ impl<H: Host> WaitQueue<H> {
             node.ticket.set(lists_now.next_ticket);
             lists_now.next_ticket += 1;
             // SAFETY: as above.
-            unsafe { list.push_back(node) };
+            unsafe { list.push_back(NonNull::from(node)) };
         }
         self.count(1);
         drop(lists);
@@ -372,7 +360,7 @@ impl<H: Host> IsDue for List<H> {
 ///
 /// The caller holds the lock under which it unlinked `node`.
 #[inline(always)]
-fn hand_over<H: Host>(node: NonNull<Node<H>>, how: u32) -> Option<H::Task> {
+pub(crate) fn hand_over<H: Host>(node: NonNull<Node<H>>, how: u32) -> Option<H::Task> {
     // SAFETY: NODE-LAST: its owner leaves it alone, and where it is, until it sees the state below.
     let node = unsafe { node.as_ref() };
     node.woken.set::<H>();
@@ -386,10 +374,46 @@ fn hand_over<H: Host>(node: NonNull<Node<H>>, how: u32) -> Option<H::Task> {
 }
 
 #[inline(always)]
-fn unpark<H: Host>(task: Option<H::Task>) {
+pub(crate) fn unpark<H: Host>(task: Option<H::Task>) {
     if let Some(task) = task {
         H::unpark(&task);
     }
+}
+
+/// [`Host::unpark_masked`] of whom [`hand_over`] has returned.
+///
+/// # Safety
+///
+/// CPU-MASK: as there. NODE-OWNER: the node was linked, and so had a task.
+#[inline(always)]
+unsafe fn unpark_linked<H: Host>(
+    task: Option<H::Task>,
+    state: <H::Cpu as Cpu>::IrqState,
+) -> NonZeroUsize {
+    // SAFETY: by the caller's promise.
+    unsafe {
+        match task {
+            Some(task) => H::unpark_masked(&task, state),
+            None => {
+                debug_assert!(false, "a linked node without a task");
+                core::hint::unreachable_unchecked()
+            }
+        }
+    }
+}
+
+/// The same, as a function of its own: for those that are inlined.
+///
+/// # Safety
+///
+/// As there.
+#[inline(never)]
+pub(crate) unsafe fn unpark_masked<H: Host>(
+    task: Option<H::Task>,
+    state: <H::Cpu as Cpu>::IrqState,
+) -> NonZeroUsize {
+    // SAFETY: by the caller's promise.
+    unsafe { unpark_linked::<H>(task, state) }
 }
 
 impl<H: Host> core::fmt::Debug for WaitQueue<H> {

@@ -14,7 +14,8 @@
 //!   and reached one who was leaving counts here, too: nobody else needs it.
 //! - *handed on*: the waiter left without a look, and the wake-one went to the next. That is a
 //!   wake of its own, which is counted as sent again.
-//! - *found empty*: nobody was there.
+//! - *found empty*: nobody was there. (A channel wakes only whom it has something for, so this is never
+//!   counted for one.)
 //!
 //! So `sent = consumed + handed on + found empty`, and what is missing from the right side is on
 //! its way: a waiter was made runnable and has not looked yet.
@@ -119,7 +120,7 @@ impl<H: Host> WaitQueue<H> {
     }
 }
 
-pub(crate) use table::{Stamp, Watch};
+pub(crate) use table::{Stamp, Watch, note, note_run};
 
 #[cfg(all(feature = "stats", not(loom)))]
 mod table {

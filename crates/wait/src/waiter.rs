@@ -102,7 +102,7 @@ impl<'q, H: Host> Waiter<'q, H> {
     #[inline(always)]
     pub(crate) fn with_mode(mode: Mode) -> Self {
         Self {
-            node: Node::new(mode),
+            node: Node::new(state::WOKEN_ALL, mode),
             queue: Cell::new(None),
             _here: PhantomData,
         }

@@ -4,7 +4,7 @@
 use crate::explore;
 use layercake_wait::channel::SendError;
 use layercake_wait::host::loom::{LoomHost, advance_to, enter, spawn};
-use layercake_wait::{Channel, Instant};
+use layercake_wait::{Channel, Instant, WaitError};
 use std::sync::Arc;
 
 type One = Channel<u32, 1, LoomHost>;
@@ -98,6 +98,61 @@ fn channel_deadline() {
             Ok(()) => assert_eq!(channel.try_recv(), Ok(2)),
             Err(error) => assert_eq!(error.into_inner(), 2),
         }
+        assert!(channel.is_empty());
+    });
+}
+
+/// A deadline that comes with the value: it is received, or left for others.
+#[test]
+fn channel_recv_deadline() {
+    explore(3, || {
+        let channel = Arc::new(One::new("c"));
+        let deadline = Instant::from_nanos(10);
+        let clock = loom::thread::spawn(move || advance_to(deadline));
+        let sender = loom::thread::spawn({
+            let channel = channel.clone();
+            move || channel.try_send(1)
+        });
+        let received = enter(|cx| channel.recv_deadline(cx, deadline));
+        clock.join().unwrap();
+        assert_eq!(sender.join().unwrap(), Ok(()));
+        match received {
+            Ok(value) => assert_eq!(value, 1),
+            Err(error) => {
+                assert_eq!(error, WaitError::TimedOut);
+                assert_eq!(channel.try_recv(), Ok(1));
+            }
+        }
+        assert!(channel.is_empty());
+    });
+}
+
+/// Two wait for a value, one of them not for long: what is sent goes to either, once.
+#[test]
+fn channel_leaving_loses_no_value() {
+    explore(2, || {
+        let channel = Arc::new(One::new("c"));
+        let deadline = Instant::from_nanos(10);
+        let patient = spawn({
+            let channel = channel.clone();
+            move |cx| channel.recv(cx)
+        });
+        let other = loom::thread::spawn({
+            let channel = channel.clone();
+            move || {
+                channel.try_send(1).unwrap();
+                advance_to(deadline);
+            }
+        });
+        let mut sum = enter(|cx| channel.recv_deadline(cx, deadline)).unwrap_or(0);
+        other.join().unwrap();
+        if sum == 1 {
+            channel.try_send(2).unwrap();
+            sum = 2;
+        } else {
+            sum = 1;
+        }
+        assert_eq!(patient.join().unwrap(), Ok(sum));
         assert!(channel.is_empty());
     });
 }

@@ -171,6 +171,32 @@ fn recv_without_wake() {
     rejected("RecvWithoutWake", "channel::channel_conserves_values_2");
 }
 
+/// A value that goes into the ring although somebody waits for one.
+#[test]
+fn send_past_receiver() {
+    rejected("SendPastReceiver", "channel::channel_conserves_values_2");
+}
+
+/// Who receives waits although the channel was closed since it looked.
+#[test]
+fn wait_on_closed() {
+    rejected("WaitOnClosed", "channel::channel_close_tells_receivers");
+}
+
+/// A receiver sees that it is served before its value is there; or while its handle is still read.
+#[test]
+fn channel_state_too_early() {
+    rejected("StateBeforeValue", "channel::channel_conserves_values_2");
+    rejected("StateBeforeHandle", "channel::channel_conserves_values_2");
+}
+
+/// The clock alone decides that the deadline won: the value is lost, or sent and unsent.
+#[test]
+fn channel_deadline_ignores_wake() {
+    rejected("DeadlineIgnoresWake", "channel::channel_recv_deadline");
+    rejected("DeadlineIgnoresWake", "channel::channel_deadline");
+}
+
 /// A future that joins the queue and does not look again.
 #[test]
 fn poll_without_look() {

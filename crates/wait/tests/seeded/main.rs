@@ -7,6 +7,7 @@ mod barrier;
 mod calling_off;
 mod cancelling;
 mod channel;
+mod channel_order;
 mod closing;
 mod conditions;
 mod futures;

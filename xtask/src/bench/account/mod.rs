@@ -31,9 +31,10 @@ use record::Target;
 use trace::{Reading, Step};
 
 /// The ids whose accounts are in the book, and are meant by [`ALL`].
-pub const BOOK: [&str; 5] = [
+pub const BOOK: [&str; 6] = [
     "switch.cooperative",
     "wake.ping_pong",
+    "msg.handoff",
     "irq.to_thread",
     "work.round_trip",
     "sem.uncontended",
