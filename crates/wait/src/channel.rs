@@ -36,7 +36,7 @@ pub use error::{SendDeadlineError, SendError, TryRecvError, TrySendError};
 use crate::host::Host;
 use crate::list::List;
 use crate::node::{Node, state};
-use crate::queue::{BATCH, hand_over, unpark, unpark_masked};
+use crate::queue::{Batch, hand_over, unpark_masked};
 use crate::stats::{self, Event, Watch};
 use core::fmt;
 use core::ptr::NonNull;
@@ -112,7 +112,8 @@ impl<T, const N: usize, H: Host> Channel<T, N, H> {
     fn give_back(&self, line: Guard<'_, T, N, H>, node: NonNull<Node<H>>) {
         self.note(Event::Leaves);
         self.note(Event::Sent);
-        let task = hand_over(node, state::WOKEN_ONE);
+        // SAFETY: NODE-LOCK: the lock is held, and it was on the list until now.
+        let task = unsafe { hand_over(node, state::WOKEN_ONE) };
         let state = line.unlock_masked();
         // SAFETY: CPU-MASK: what the guard masked.
         unsafe { unpark_masked::<H>(task, state) };
@@ -123,21 +124,23 @@ impl<T, const N: usize, H: Host> Channel<T, N, H> {
     /// Any context. O(waiters); the lock is held for 16 of them at a time.
     pub fn close(&self) {
         loop {
-            let mut batch = [const { None }; BATCH];
+            let mut batch = Batch::<H>::new();
             let mut line = self.lock();
             // From here on nobody joins: so this ends (W5).
             line.closed = true;
-            for slot in &mut batch {
-                let Some(node) = line.waiting.pop_front() else {
-                    break;
-                };
+            line.waiting.pop_while(|node| {
+                if batch.is_full() {
+                    return false;
+                }
                 self.note(Event::Leaves);
                 self.note(Event::Sent);
-                *slot = hand_over(node, state::WOKEN_ALL);
-            }
+                // SAFETY: NODE-LOCK: the lock is held, and it is taken off the list.
+                let _ = batch.push(unsafe { hand_over(node, state::WOKEN_ALL) }); // there is room
+                true
+            });
             let more = !line.waiting.is_empty();
             drop(line);
-            batch.into_iter().for_each(unpark::<H>);
+            batch.iter().for_each(H::unpark);
             if !more {
                 return;
             }

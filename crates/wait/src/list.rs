@@ -112,6 +112,28 @@ impl<H: Host> List<H> {
         Some(node)
     }
 
+    /// Takes nodes off, from the first on, as long as `takes` says so. What it says so of may be gone
+    /// when it returns.
+    #[inline(always)]
+    pub fn pop_while(&mut self, mut takes: impl FnMut(NonNull<Node<H>>) -> bool) {
+        let mut left = self.first;
+        while let Some(node) = left {
+            // SAFETY: NODE-PINNED: it is on this list, and not given away yet.
+            let next = unsafe { node.as_ref() }.links.next.get();
+            if !takes(node) {
+                break;
+            }
+            left = next;
+        }
+        // Once for all of them: with every node it would be four instructions for each.
+        self.first = left;
+        match left {
+            // SAFETY: NODE-PINNED: it is on this list.
+            Some(first) => unsafe { first.as_ref() }.links.prev.set(None),
+            None => self.last = None,
+        }
+    }
+
     /// Takes `node` off.
     ///
     /// # Safety

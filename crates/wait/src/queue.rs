@@ -45,6 +45,7 @@ use crate::stats::{Event, Watch};
 use core::num::NonZeroUsize;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
+use heapless::Vec;
 use layercake_sync::facade::{AtomicBool, AtomicU32, const_unless_loom, fence};
 use layercake_sync::{Atomic, Cpu, IrqOff, SpinGuard, SpinLock};
 
@@ -185,12 +186,13 @@ impl<H: Host> WaitQueue<H> {
             return None;
         };
         self.count(-1);
+        self.note(Event::Leaves);
         self.note(Event::Sent);
-        let task = hand_over(node, state::WOKEN_ONE);
+        // SAFETY: NODE-LOCK: the lock is held, and it was on the list.
+        let task = unsafe { hand_over(node, state::WOKEN_ONE) };
         let state = lists.unlock_masked();
-        // SAFETY: CPU-MASK: what the guard masked. NODE-OWNER: whoever links a node has given it a task
-        // (see `link`), and takes it back only when it is off the queue.
-        Some(unsafe { unpark_linked::<H>(task, state) })
+        // SAFETY: CPU-MASK: what the guard masked.
+        Some(unsafe { H::unpark_masked(&task, state) })
     }
 
     /// [`wake_first`](Self::wake_first) if there are shared waiters as well.
@@ -206,8 +208,7 @@ impl<H: Host> WaitQueue<H> {
         let mut woken = (0, 0);
         let mut end = None;
         loop {
-            let mut batch = [const { None }; BATCH];
-            let mut free = batch.iter_mut();
+            let mut batch = Batch::<H>::new();
             let mut lists = self.lock();
             // Tickets rise along each list, and whoever arrives from now on draws one from `end`
             // on. Only a waiter that a wake-one woke in vain comes back with its old ticket; it
@@ -217,29 +218,28 @@ impl<H: Host> WaitQueue<H> {
             if mutant!(SweepWithoutEnd) {
                 end = u64::MAX;
             }
-            let more = loop {
-                let exclusive = quota > 0 && lists.exclusive.is_due(end);
-                if !exclusive && !lists.shared.is_due(end) {
-                    break false;
-                }
-                let Some(slot) = free.next() else { break true };
-                let (node, how) = if exclusive {
-                    quota -= 1;
-                    woken.0 += 1;
-                    (lists.exclusive.pop_front(), how)
-                } else {
-                    woken.1 += 1;
-                    // A shared waiter has no wake-one to pass on.
-                    (lists.shared.pop_front(), state::WOKEN_ALL)
-                };
-                if let Some(node) = node {
-                    self.count(-1);
-                    self.note(Event::Sent);
-                    *slot = hand_over(node, how);
-                }
-            };
+            // The batch is empty: its length is how many of the exclusive ones are in it.
+            let most = quota.min(BATCH);
+            lists.exclusive.pop_while(|node| {
+                is_due(node, end)
+                    && batch.len() < most
+                    // SAFETY: NODE-LOCK: the lock is held, and `pop_while` takes off what this says true of.
+                    && unsafe { self.take(node, how, &mut batch) }
+            });
+            let exclusive = batch.len();
+            lists.shared.pop_while(|node| {
+                is_due(node, end)
+                    // SAFETY: as above. A shared waiter has no wake-one to pass on.
+                    && unsafe { self.take(node, state::WOKEN_ALL, &mut batch) }
+            });
+            let taken = batch.len();
+            self.count(-(taken as i32));
+            quota -= exclusive;
+            woken.0 += exclusive;
+            woken.1 += taken - exclusive;
+            let more = (quota > 0 && lists.exclusive.is_due(end)) || lists.shared.is_due(end);
             drop(lists);
-            batch.into_iter().for_each(unpark::<H>);
+            batch.iter().for_each(H::unpark);
             if !more {
                 if woken == (0, 0) {
                     self.note(Event::FoundEmpty);
@@ -247,6 +247,25 @@ impl<H: Host> WaitQueue<H> {
                 return woken;
             }
         }
+    }
+
+    /// Gives `node` back to its owner, to be unparked with the batch. False, with nothing done, if there
+    /// is no room in that.
+    ///
+    /// # Safety
+    ///
+    /// NODE-LOCK: the caller holds the lock, `node` is on one of the lists, and if this says true the caller
+    /// takes it off without touching it.
+    #[inline(always)]
+    unsafe fn take(&self, node: NonNull<Node<H>>, how: u32, batch: &mut Batch<H>) -> bool {
+        if batch.is_full() {
+            return false;
+        }
+        self.note(Event::Leaves);
+        self.note(Event::Sent);
+        // SAFETY: NODE-LOCK, by the caller's promise.
+        let _ = batch.push(unsafe { hand_over(node, how) }); // there is room
+        true
     }
 
     /// Puts `node` on the queue; the waiter's half of W1.
@@ -279,6 +298,7 @@ impl<H: Host> WaitQueue<H> {
             unsafe { list.push_back(NonNull::from(node)) };
         }
         self.count(1);
+        self.note(Event::Joins);
         drop(lists);
         if mutant!(StateSetLate) {
             node.state.store(state::WAITING, Relaxed);
@@ -306,6 +326,7 @@ impl<H: Host> WaitQueue<H> {
         // SAFETY: NODE-LOCK. WAITING under the lock means linked here.
         unsafe { list.remove(node) };
         self.count(-1);
+        self.note(Event::Leaves);
         true
     }
 
@@ -337,14 +358,17 @@ impl<H: Host> WaitQueue<H> {
     fn count(&self, change: i32) {
         let linked = self.linked.load(Relaxed).wrapping_add_signed(change);
         self.linked.store(linked, Relaxed);
-        self.note(match change {
-            0.. => Event::Joins,
-            _ => Event::Leaves,
-        });
     }
 }
 
-/// Whether the first of a list came before a ticket was drawn.
+/// Whether `node`, which is on a list under a lock that the caller has, came before ticket `end` was drawn.
+#[inline(always)]
+fn is_due<H: Host>(node: NonNull<Node<H>>, end: u64) -> bool {
+    // SAFETY: NODE-PINNED: it is on the list.
+    unsafe { node.as_ref() }.ticket.get() < end
+}
+
+/// Whether the first of a list did.
 trait IsDue {
     fn is_due(&self, end: u64) -> bool;
 }
@@ -356,11 +380,17 @@ impl<H: Host> IsDue for List<H> {
     }
 }
 
+/// Those to be woken once the lock is free.
+pub(crate) type Batch<H> = Vec<<H as Host>::Task, BATCH>;
+
 /// Gives an unlinked node back to its owner; returns whom to unpark once the lock is free.
 ///
-/// The caller holds the lock under which it unlinked `node`.
+/// # Safety
+///
+/// NODE-LOCK: the caller holds the lock under which `node` was linked until now. It does not touch the
+/// node again.
 #[inline(always)]
-pub(crate) fn hand_over<H: Host>(node: NonNull<Node<H>>, how: u32) -> Option<H::Task> {
+pub(crate) unsafe fn hand_over<H: Host>(node: NonNull<Node<H>>, how: u32) -> H::Task {
     // SAFETY: NODE-LAST: its owner leaves it alone, and where it is, until it sees the state below.
     let node = unsafe { node.as_ref() };
     node.woken.set::<H>();
@@ -370,50 +400,29 @@ pub(crate) fn hand_over<H: Host>(node: NonNull<Node<H>>, how: u32) -> Option<H::
     // SAFETY: NODE-LOCK. The owner does not touch the cell before it sees the state below.
     let task = node.task.with(|task| unsafe { (*task).clone() });
     node.state.store(how, Release); // NODE-LAST
-    task
-}
-
-#[inline(always)]
-pub(crate) fn unpark<H: Host>(task: Option<H::Task>) {
-    if let Some(task) = task {
-        H::unpark(&task);
-    }
-}
-
-/// [`Host::unpark_masked`] of whom [`hand_over`] has returned.
-///
-/// # Safety
-///
-/// CPU-MASK: as there. NODE-OWNER: the node was linked, and so had a task.
-#[inline(always)]
-unsafe fn unpark_linked<H: Host>(
-    task: Option<H::Task>,
-    state: <H::Cpu as Cpu>::IrqState,
-) -> NonZeroUsize {
-    // SAFETY: by the caller's promise.
-    unsafe {
-        match task {
-            Some(task) => H::unpark_masked(&task, state),
-            None => {
-                debug_assert!(false, "a linked node without a task");
-                core::hint::unreachable_unchecked()
-            }
+    match task {
+        Some(task) => task,
+        None => {
+            debug_assert!(false, "a linked node without a task");
+            // SAFETY: NODE-OWNER: whoever links a node has given it a task (see `link`), and takes it
+            // back only when it is off the queue.
+            unsafe { core::hint::unreachable_unchecked() }
         }
     }
 }
 
-/// The same, as a function of its own: for those that are inlined.
+/// [`Host::unpark_masked`] as a function of its own: for wakes that are inlined.
 ///
 /// # Safety
 ///
-/// As there.
+/// CPU-MASK: as there.
 #[inline(never)]
 pub(crate) unsafe fn unpark_masked<H: Host>(
-    task: Option<H::Task>,
+    task: H::Task,
     state: <H::Cpu as Cpu>::IrqState,
 ) -> NonZeroUsize {
-    // SAFETY: by the caller's promise.
-    unsafe { unpark_linked::<H>(task, state) }
+    // SAFETY: CPU-MASK, by the caller's promise.
+    unsafe { H::unpark_masked(&task, state) }
 }
 
 impl<H: Host> core::fmt::Debug for WaitQueue<H> {

@@ -2,10 +2,9 @@
 //!
 //! For [`crate::semaphore`], which knows how many permits there are. Here is only who is next.
 
-use super::{BATCH, WaitQueue, hand_over, unpark};
+use super::{Batch, WaitQueue};
 use crate::host::Host;
 use crate::node::state;
-use crate::stats::Event;
 
 impl<H: Host> WaitQueue<H> {
     /// Wakes exclusive waiters from the head on, each once `take` has said that it got as many
@@ -19,27 +18,28 @@ impl<H: Host> WaitQueue<H> {
     #[cold]
     pub(crate) fn grant(&self, mut take: impl FnMut(u32) -> bool, nobody: impl Fn()) {
         loop {
-            let mut batch = [const { None }; BATCH];
-            let mut free = batch.iter_mut();
+            let mut batch = Batch::<H>::new();
             let mut lists = self.lock();
-            let more = loop {
-                let first = lists.exclusive.first();
-                let Some(permits) = first.map(|node| node.mode.permits()) else {
-                    nobody();
-                    break false;
-                };
-                let Some(slot) = free.next() else { break true };
-                if !take(permits) {
-                    break false;
+            lists.exclusive.pop_while(|node| {
+                if batch.is_full() {
+                    return false;
                 }
-                if let Some(node) = lists.exclusive.pop_front() {
-                    self.note(Event::Sent);
-                    self.count(-1);
-                    *slot = hand_over(node, state::WOKEN_ONE);
+                // SAFETY: NODE-PINNED: it is on the list. NODE-LOCK: the lock is held, and `pop_while`
+                // takes off what this says true of.
+                unsafe {
+                    take(node.as_ref().mode.permits())
+                        && self.take(node, state::WOKEN_ONE, &mut batch)
                 }
-            };
+            });
+            self.count(-(batch.len() as i32));
+            let left = !lists.exclusive.is_empty();
+            if !left {
+                nobody();
+            }
+            // With room in the batch, there was somebody for whom there is not enough.
+            let more = left && batch.is_full();
             drop(lists);
-            batch.into_iter().for_each(unpark::<H>);
+            batch.iter().for_each(H::unpark);
             if !more {
                 return;
             }

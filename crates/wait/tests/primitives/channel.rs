@@ -79,6 +79,23 @@ fn closing_ends_waits_on_both_ends() {
     assert_eq!(full.try_recv(), Ok(1));
 }
 
+/// More than are woken at a time.
+#[test]
+fn closing_tells_everybody() {
+    let channel = Arc::new(Four::<u8>::new("many"));
+    let receivers: Vec<_> = (0..18)
+        .map(|_| {
+            let channel = channel.clone();
+            spawn(move |cx| channel.recv(cx))
+        })
+        .collect();
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    channel.close();
+    for receiver in receivers {
+        assert_eq!(receiver.join().unwrap(), Err(Closed));
+    }
+}
+
 /// Each value arrives once, and what nobody received is dropped with the channel.
 #[test]
 fn values_are_neither_lost_nor_doubled() {
