@@ -1,7 +1,7 @@
 //! The accounts that the kernel and its layers keep, and what was done in all.
 
 use crate::support::*;
-use crate::{churn, items};
+use crate::{churn, delays, items, scopes};
 use alloc::vec::Vec;
 use core::fmt;
 use core::sync::atomic::Ordering::Relaxed;
@@ -48,7 +48,7 @@ impl Memory {
         let wait = |cx: &mut TaskCx| GO.wait_until(cx, |_| GONE.load(Relaxed).then_some(()));
         // The parties', those who come and go, and all the workers that there can be.
         let workers = system_work::all().count() * system_work::MOST_WORKERS;
-        let count = 72 + churn::AT_ONCE as usize + workers;
+        let count = 84 + churn::AT_ONCE as usize + workers;
         let threads: Vec<_> = (0..count)
             .map(|_| Builder::new("warm-up").spawn(wait).expect("a thread"))
             .collect();
@@ -85,6 +85,10 @@ pub struct Done {
     cancels: u64,
     /// Queued, run, coalesced, cancelled.
     items: [u64; 4],
+    /// Scopes, queues and boxed items that ended.
+    scopes: [u64; 3],
+    /// Periods, and what was put off.
+    delays: [u64; 2],
     /// Ended, of them killed; and how often one was changed.
     threads: [u64; 3],
     switches: u64,
@@ -108,6 +112,8 @@ impl Done {
             timeouts: wakes(|queue| queue.timeouts),
             cancels: wakes(|queue| queue.cancels),
             items: items::done(),
+            scopes: scopes::done(),
+            delays: delays::done(),
             threads: churn::done(),
             switches: cores().map(cpu::switches).sum(),
             irqs: counts(|core| core.irqs.load(Relaxed)),
@@ -129,6 +135,8 @@ impl Done {
             timeouts: self.timeouts - before.timeouts,
             cancels: self.cancels - before.cancels,
             items: less(self.items, before.items),
+            scopes: less(self.scopes, before.scopes),
+            delays: less(self.delays, before.delays),
             threads: less(self.threads, before.threads),
             switches: self.switches - before.switches,
             irqs: self.irqs - before.irqs,
@@ -146,12 +154,15 @@ fn less<const N: usize>(now: [u64; N], before: [u64; N]) -> [u64; N] {
 impl fmt::Display for Done {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [queued, ran, coalesced, cancelled] = self.items;
+        let [scopes, queues, boxes] = self.scopes;
+        let [periods, put_off] = self.delays;
         let [threads, killed, changes] = self.threads;
         write!(
             f,
             "{} wakeups ({} handed on, {} timeouts, {} cancels), \
              {queued} items queued ({ran} run, {coalesced} coalesced, {cancelled} cancelled), \
-             {threads} threads ({killed} killed, {changes} changes), {} switches, \
+             {scopes} scopes, {queues} queues and {boxes} boxed items ended, {periods} periods kept, \
+             {put_off} times put off, {threads} threads ({killed} killed, {changes} changes), {} switches, \
              {} interrupts ({} software, {} timer; {} bytes typed)",
             self.wakeups,
             self.handed_on,

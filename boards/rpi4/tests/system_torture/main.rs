@@ -53,11 +53,13 @@ mod accounts;
 mod beats;
 mod boxes;
 mod churn;
+mod delays;
 mod interrupts;
 mod items;
 mod locks;
 mod pairs;
 mod relays;
+mod scopes;
 #[path = "../support/mod.rs"]
 mod support;
 mod ways;
@@ -109,17 +111,25 @@ static WAITS: [Party; 5] = [
     beats::PARTY,
 ];
 /// With waits that end in interrupts beside those interrupts that queue work.
-static WORKS: [Party; 3] = [items::PARTY, interrupts::PARTY, beats::PARTY];
+static WORKS: [Party; 5] = [
+    items::PARTY,
+    scopes::PARTY,
+    delays::PARTY,
+    interrupts::PARTY,
+    beats::PARTY,
+];
 /// Who alone finds a known mistake soonest, however busy the machine is.
 static PAIRS: [Party; 1] = [pairs::PARTY];
 static RELAYS: [Party; 1] = [relays::PARTY];
-static ALL: [Party; 8] = [
+static ALL: [Party; 10] = [
     pairs::PARTY,
     relays::PARTY,
     boxes::PARTY,
     interrupts::PARTY,
     locks::PARTY,
     items::PARTY,
+    scopes::PARTY,
+    delays::PARTY,
     // This one changes the threads of all that come before it.
     churn::PARTY,
     beats::PARTY,
@@ -210,6 +220,7 @@ impl Crew<'_> {
 
 fn run(cx: &mut TaskCx, plan: &Plan) {
     interrupts::register(cx);
+    scopes::make_room(cx);
     let random = Random::new(plan.seed.max(1));
     let mut crew = Crew {
         threads: Vec::new(),
