@@ -1,5 +1,5 @@
-//! A core that idles looks for threads that wait elsewhere, and does not stand in the way of those
-//! cores that work: where it finds a run queue locked, it does not queue up.
+//! A core that idles looks for threads that wait elsewhere, and looks everywhere. It does not stand in
+//! the way of those cores that work: where it finds a run queue locked, it does not queue up.
 //!
 //! The emulator counts instructions here, so the figures are the same in every run.
 //@ icount
@@ -18,7 +18,10 @@ use layercake_kernel::kprintln;
 use layercake_kernel::sync::stats;
 use support::*;
 
-kernel_tests!(who_looks_does_not_queue_up);
+kernel_tests!(
+    who_looks_does_not_queue_up,
+    who_may_not_move_hides_nobody_who_may,
+);
 
 /// How often a run queue was locked, and how often that had to wait.
 fn run_queues() -> (usize, usize) {
@@ -69,6 +72,48 @@ fn who_looks_does_not_queue_up(cx: &mut TaskCx) {
         assert!(
             (waited as u64) < looks / 2,
             "{waited} waits for a run queue"
+        );
+    });
+}
+
+/// Most threads wait on core 1, but all of them have to stay there. One waits on core 2 that may go to
+/// core 3, too; as soon as that one idles, it must run there.
+fn who_may_not_move_hides_nobody_who_may(cx: &mut TaskCx) {
+    static OVER: AtomicBool = AtomicBool::new(false);
+    static CORE_3_OVER: AtomicBool = AtomicBool::new(false);
+    static RAN_ON: AtomicU64 = AtomicU64::new(u64::MAX);
+    if cpu::count() < 4 {
+        kprintln!("  skipped: four cores are needed");
+        return;
+    }
+    let urgent = Priority::fifo(5);
+    run_on(cx, 0, Priority::fifo(6), move |cx| {
+        let spin = |over: &'static AtomicBool| {
+            move |_: &mut TaskCx| spin_until("this is over", || over.load(Ordering::Relaxed))
+        };
+        let mut all = alloc::vec![
+            spawn_on(1, urgent, spin(&OVER)),
+            spawn_on(2, urgent, spin(&OVER)),
+            spawn_on(3, urgent, spin(&CORE_3_OVER)),
+        ];
+        all.extend((0..3).map(|_| spawn_on(1, urgent, |_| {})));
+        let movable = spawn_on(2, urgent, |_| {
+            RAN_ON.store(cpu::current() as u64, Ordering::Relaxed);
+        });
+        let either = CpuSet::one(2).with(3);
+        thread::set_affinity(movable.id(), either).expect("both are up");
+        CORE_3_OVER.store(true, Ordering::Relaxed);
+        let end = time::now() + Duration::from_millis(100);
+        while RAN_ON.load(Ordering::Relaxed) == u64::MAX && time::now() < end {
+            core::hint::spin_loop();
+        }
+        let ran_on = RAN_ON.load(Ordering::Relaxed);
+        OVER.store(true, Ordering::Relaxed);
+        all.push(movable);
+        all.into_iter().for_each(|thread| _ = thread.join(cx));
+        assert_eq!(
+            ran_on, 3,
+            "core 3 idled beside a thread that it could have run"
         );
     });
 }

@@ -109,7 +109,7 @@ fn best<K: Ord>(allowed: CpuSet, previous: usize, key: impl Fn(usize) -> K) -> O
 /// waiting. `None` if nobody waits anywhere. O(cores).
 ///
 /// Whether one of those that wait there may run on `idle` is for
-/// [`RunQueue::pull`](crate::RunQueue::pull) to find.
+/// [`RunQueue::pull`](crate::RunQueue::pull) to find. If none may, ask again without that core.
 pub fn pull_from(online: CpuSet, idle: usize, loads: &(impl Loads + ?Sized)) -> Option<usize> {
     online
         .without(idle)

@@ -43,21 +43,24 @@ enum Pulled {
 /// Moves one thread that waits on a busy core to `core`, this one, which idles. Interrupts are
 /// masked.
 fn pull(core: &'static Core) -> Pulled {
-    let online = CpuSet::from_bits(u64::from(cpu::online_mask()));
-    let Some(from) = pull_from(online, core.id(), &Spare) else {
-        return Pulled::Nothing;
-    };
-    // In a queue for the lock it would keep that core waiting, and itself with interrupts masked.
-    let Some(mut locked) = Locked::try_take(cpu::core(from)) else {
-        return Pulled::NotNow;
-    };
-    let now = time::ticks();
-    let Some(pulled) = locked.queue().pull(CpuSet::one(core.id()), now) else {
-        return Pulled::Nothing;
+    let mut candidates = CpuSet::from_bits(u64::from(cpu::online_mask()));
+    let (pulled, now) = loop {
+        let Some(from) = pull_from(candidates, core.id(), &Spare) else {
+            return Pulled::Nothing;
+        };
+        // In a queue for the lock it would keep that core waiting, and itself with interrupts masked.
+        let Some(mut locked) = Locked::try_take(cpu::core(from)) else {
+            return Pulled::NotNow;
+        };
+        let now = time::ticks();
+        if let Some(pulled) = locked.queue().pull(CpuSet::one(core.id()), now) {
+            thread_of(&pulled).set_core(core.id());
+            break (pulled, now);
+        }
+        // All that wait there have to stay.
+        candidates = candidates.without(from);
     };
     let thread = thread_of(&pulled);
-    thread.set_core(core.id());
-    drop(locked);
     let mut locked = Locked::take(core);
     if !thread.allowed().contains(core.id()) {
         // Changed while it was on no queue.
