@@ -133,7 +133,7 @@ impl<H: Host> WorkQueue<H> {
         let _entered = unsafe { waiting.as_ref().enter::<H>() }?;
         self.done.wait_until(cx, |_| {
             let inner = self.lock();
-            (inner.counts.pending + inner.running() == 0).then_some(())
+            (inner.pending() + inner.running() == 0).then_some(())
         });
         Ok(())
     }

@@ -47,6 +47,7 @@ use crate::mutant::mutant;
 use crate::owner::Release;
 use crate::queue::{Queued, WorkQueue};
 use crate::state::State;
+use core::hint::cold_path;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed};
 use intrusive_collections::{LinkedListLink, UnsafeRef, intrusive_adapter};
@@ -180,7 +181,32 @@ impl<H: Host> Item<H> {
     /// lock of that place. Otherwise joins, or refuses.
     ///
     /// When the count of those who joined was full, it starts anew, and the old one is returned.
+    #[inline(always)]
     pub(crate) fn claim(&self, closed: bool) -> (Queued, u32) {
+        let old = self.state(Relaxed);
+        // Nearly always it is so.
+        if old.admits() && !closed && self.step(old, old.queued(), Self::claiming()).is_ok() {
+            return match old.running() {
+                true => (Queued::WillRunAgain, 0),
+                false => (Queued::New, 0),
+            };
+        }
+        cold_path();
+        self.claim_slow(closed)
+    }
+
+    /// The order in which an item turns pending. Acquire, too: the end of the last run was the end of
+    /// the use of `release`.
+    #[inline(always)]
+    fn claiming() -> Ordering {
+        match mutant!(QueueWithoutAcquire) {
+            true => Ordering::Release,
+            false => AcqRel,
+        }
+    }
+
+    #[inline(always)] // a call would cost the short way a stack frame
+    fn claim_slow(&self, closed: bool) -> (Queued, u32) {
         let mut old = self.state(Relaxed);
         loop {
             if old.pending() {
@@ -200,12 +226,7 @@ impl<H: Host> Item<H> {
             if closed {
                 return (Queued::Closed, 0);
             }
-            // Acquire, too: the end of the last run was the end of the use of `release`.
-            let order = match mutant!(QueueWithoutAcquire) {
-                true => Ordering::Release,
-                false => AcqRel,
-            };
-            match self.step(old, old.queued(), order) {
+            match self.step(old, old.queued(), Self::claiming()) {
                 Ok(()) if old.running() => return (Queued::WillRunAgain, 0),
                 Ok(()) => return (Queued::New, 0),
                 Err(now) => old = now,
@@ -251,25 +272,25 @@ impl<H: Host> Item<H> {
         self.queue.store(ptr::null_mut(), Relaxed);
         // Before RUNNING goes on: who sees that looks there.
         self.runner.store(ptr::from_ref(queue).cast_mut(), Relaxed);
+        let mut changes = State::START;
         if mutant!(PendingOffThenRunningOn) {
             while let Err(now) = self.step(old, old.withdrawn(), AcqRel) {
                 old = now;
             }
-            old = old.withdrawn();
+            changes = State::RUN;
+        }
+        if mutant!(PendingUntilTheEnd) {
+            changes = State::RUN;
         }
         let order = if mutant!(StartWithoutAcquire) {
             Ordering::Release
         } else {
             AcqRel
         };
-        let new = |old: State| match mutant!(PendingUntilTheEnd) {
-            true => old.started().queued(),
-            false => old.started(),
-        };
+        // Both are known, and nobody else changes them now: so no loop is needed in which others who
+        // join or disable could come between.
         // Acquire: what those stored who queued or joined.
-        while let Err(now) = self.step(old, new(old), order) {
-            old = now;
-        }
+        let old = State(self.state.fetch_xor(changes, order));
         Turn::Start {
             joined: old.joined(),
         }
@@ -298,6 +319,21 @@ impl<H: Host> Item<H> {
         unsafe { (item.as_ref().call)(item, queue, cx) }
     }
 
+    /// Ends the run by putting the item back where it was set aside. `false`: somebody withdrew it.
+    ///
+    /// # Safety
+    ///
+    /// As for [`finish`](Self::finish).
+    #[cold]
+    unsafe fn put_back(item: NonNull<Self>) -> bool {
+        // SAFETY: RUN-OWNS: it stays until RUNNING is off.
+        let it = unsafe { item.as_ref() };
+        // SAFETY: QUEUE-LOCK: queues are `'static`, and it was written from one.
+        let queue = unsafe { it.queue.load(Acquire).as_ref() };
+        // SAFETY: RUN-OWNS, by the caller's promise.
+        queue.is_some_and(|queue| unsafe { queue.put_back(item) })
+    }
+
     /// Ends the run, and puts the item back where it was set aside.
     ///
     /// This is the last touch of the item, unless it is on a queue again.
@@ -305,6 +341,7 @@ impl<H: Host> Item<H> {
     /// # Safety
     ///
     /// RUN-OWNS: the caller is the worker that set RUNNING, and does this once.
+    #[inline(always)]
     pub(crate) unsafe fn finish(item: NonNull<Self>) {
         // SAFETY: RUN-OWNS: it stays until RUNNING is off.
         let it = unsafe { item.as_ref() };
@@ -313,10 +350,8 @@ impl<H: Host> Item<H> {
         let mut old = it.state(Acquire);
         loop {
             if old.parked() && !mutant!(LostRequeue) {
-                // SAFETY: QUEUE-LOCK: queues are `'static`, and it was written from one.
-                let queue = unsafe { it.queue.load(Acquire).as_ref() };
                 // SAFETY: RUN-OWNS, by the caller's promise.
-                if queue.is_some_and(|queue| unsafe { queue.put_back(item) }) {
+                if unsafe { Self::put_back(item) } {
                     return;
                 }
                 // Somebody withdrew it meanwhile.

@@ -11,6 +11,7 @@ mod cycle;
 mod delay;
 mod flush;
 mod item;
+mod leave;
 mod lists;
 mod mutant;
 mod owner;

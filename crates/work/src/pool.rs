@@ -15,15 +15,17 @@
 //!
 //! Who is called, and when, is in [`crate::calls`].
 
-use crate::calls::{Call, summon};
+use crate::calls::Call;
 use crate::const_unless_loom;
+use crate::lists::Inner;
 use crate::mutant::mutant;
 use crate::queue::WorkQueue;
 use crate::report::RunReport;
-use crate::worker::Worker;
+use crate::worker::{Rest, Worker};
 use core::fmt;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use intrusive_collections::UnsafeRef;
 use layercake_sync::TaskCx;
 use layercake_sync::facade::AtomicBool;
 use layercake_wait::{Host, Instant, WaitQueue};
@@ -150,7 +152,7 @@ impl<H: Host> Seat<H> {
         if worker.blocked.replace(true) {
             return;
         }
-        inner.active -= 1;
+        inner.room += 1;
         inner.blocked += 1;
         let call = queue.call(&mut inner);
         drop(inner);
@@ -171,7 +173,7 @@ impl<H: Host> Seat<H> {
         let mut inner = worker.queue.lock();
         worker.blocked.set(false);
         inner.blocked -= 1;
-        inner.active += 1;
+        inner.room -= 1;
     }
 
     /// What the worker runs, and of which queue, without waiting for a lock: for the report of a
@@ -204,11 +206,11 @@ impl<H: Host> WorkQueue<H> {
     pub(crate) fn recruit(&'static self) {
         let Some(terms) = self.terms() else { return };
         let mut inner = self.lock();
-        if !self.wants_hands(&inner) {
+        if !inner.wants_hands() {
             return;
         }
-        if let Some(worker) = inner.take_idle() {
-            let call = summon(&mut inner, &worker);
+        if let Some(worker) = inner.idle.pop_front() {
+            let call = inner.summon(&worker);
             drop(inner);
             return call.make();
         }
@@ -216,7 +218,7 @@ impl<H: Host> WorkQueue<H> {
         if (full || inner.refused)
             && let Some(rescuer) = inner.rescuer.take()
         {
-            let call = summon(&mut inner, &rescuer);
+            let call = inner.summon(&rescuer);
             drop(inner);
             return call.make();
         }
@@ -236,7 +238,7 @@ impl<H: Host> WorkQueue<H> {
         let due = inner.asked == Asked::Yes || inner.refused && inner.asked == Asked::No;
         // It may have been answered by a worker that came back meanwhile; of one that was refused the
         // rescuer takes the cause away, but not the want.
-        let short = inner.refused || self.wants_hands(&inner);
+        let short = inner.refused || inner.wants_hands();
         let wants = room && due && inner.idle.is_empty() && short;
         if wants {
             inner.asked = Asked::Heard;
@@ -253,9 +255,9 @@ impl<H: Host> WorkQueue<H> {
         let mut inner = self.lock();
         inner.asked = Asked::No;
         inner.refused = true;
-        let call = match self.wants_hands(&inner) {
+        let call = match inner.wants_hands() {
             true => match inner.rescuer.take() {
-                Some(rescuer) if !mutant!(RescuerIsNotCalled) => summon(&mut inner, &rescuer),
+                Some(rescuer) if !mutant!(RescuerIsNotCalled) => inner.summon(&rescuer),
                 _ => Call::Nobody,
             },
             false => Call::Nobody,
@@ -265,28 +267,46 @@ impl<H: Host> WorkQueue<H> {
     }
 
     /// Lets workers go that have been idle since the last call of this; one idle worker stays.
-    /// Returns how many it told to. To be called every few seconds. Any context.
+    /// Returns how many it told to. To be called every few seconds. Any context. O(idle workers) for
+    /// each that it tells.
     pub fn trim(&self) -> usize {
         let mut told = 0;
-        let mut inner = self.lock();
-        let mut surplus = inner.fewest_idle.saturating_sub(1);
-        inner.fewest_idle = inner.idlers;
-        loop {
-            // From the end where those are who have slept longest.
-            let worker = match surplus {
-                0 => None,
-                _ => inner.idle.pop_back(),
+        let mut surplus = self.lock().rested().saturating_sub(1);
+        while surplus > 0 {
+            let mut inner = self.lock();
+            let Some(worker) = inner.longest_idle() else {
+                break;
             };
-            let Some(worker) = worker else { return told };
-            inner.idlers -= 1;
-            inner.fewest_idle = inner.fewest_idle.min(inner.idlers);
-            worker.leaves.set(true);
-            let call = summon(&mut inner, &worker);
+            worker.rest.set(Rest::Leaves);
+            let call = inner.summon(&worker);
             drop(inner);
             call.make();
             told += 1;
             surplus -= 1;
-            inner = self.lock();
         }
+        told
+    }
+}
+
+impl<H: Host> Inner<H> {
+    /// How many of the idle were idle all the time since this was last asked. The others need not
+    /// note anything for that: the last to sleep is the first to be called, so whoever has not been
+    /// called since lies below all who have.
+    fn rested(&self) -> usize {
+        let mark = |worker: &Worker<H>| worker.rest.replace(Rest::Seen) == Rest::Seen;
+        self.idle.iter().filter(|worker| mark(worker)).count()
+    }
+
+    /// Takes who has slept longest off the list of the idle.
+    fn longest_idle(&mut self) -> Option<UnsafeRef<Worker<H>>> {
+        let above_last = self.idle.iter().count().checked_sub(2);
+        let Some(steps) = above_last else {
+            return self.idle.pop_front();
+        };
+        let mut above = self.idle.front_mut();
+        for _ in 0..steps {
+            above.move_next();
+        }
+        above.remove_next()
     }
 }

@@ -1,7 +1,7 @@
 //! The queue: which items wait for a worker, in which order, and who works on it.
 //!
 //! Here are the queue as its users know it, and how items come onto it. How they leave it again is
-//! in [`crate::lists`], what a worker thread does in between in [`crate::worker`].
+//! in [`crate::lists`] and [`crate::leave`], what a worker thread does in between in [`crate::worker`].
 //!
 //! Locks: a queue's lock is taken with interrupts masked, never within another queue's, and
 //! nothing is woken, run or freed under it.
@@ -124,13 +124,12 @@ impl<H: Host> WorkQueue<H> {
             terms: Option<Terms<H>>,
         ) -> Self {
             assert!(limit > 0, "a queue with a limit of zero runs nothing");
-            let is_pool = terms.is_some();
             Self {
                 name,
                 limit,
                 terms,
                 done: WaitQueue::new(name),
-                inner: SpinLock::new(Inner::new(limit, is_pool)).named(name),
+                inner: SpinLock::new(Inner::new(limit)).named(name),
             }
         }
     }
@@ -249,9 +248,7 @@ impl<H: Host> WorkQueue<H> {
         }
         // SAFETY: QUEUE-LOCK and OWNED: this call turned it pending, and it stays alive.
         unsafe { self.append(&mut inner, item) };
-        let call = self.call(&mut inner);
-        drop(inner);
-        call.make();
+        self.call_for(&mut inner, 1).make_after(inner);
         queued
     }
 
@@ -270,10 +267,10 @@ impl<H: Host> WorkQueue<H> {
         }
         // SAFETY: QUEUE-LOCK and OWNED: it is pending, on no list, and stays alive.
         unsafe { self.append(&mut inner, item) };
-        Some(self.call(&mut inner))
+        Some(self.call_for(&mut inner, 1))
     }
 
-    /// Links `item` behind all others.
+    /// Links `item` behind all others. The caller counts it, by [`call_for`](Self::call_for).
     ///
     /// # Safety
     ///
@@ -287,7 +284,6 @@ impl<H: Host> WorkQueue<H> {
         unsafe { it.set_ticket(inner.next_ticket) };
         inner.waits.comes::<H>(inner.next_ticket);
         inner.next_ticket += 1;
-        inner.counts.pending += 1;
         // SAFETY: QUEUE-LOCK and OWNED, by the caller's promise.
         let link = unsafe { UnsafeRef::from_raw(item.as_ptr()) };
         inner.ready.push_back(link);

@@ -70,17 +70,18 @@ impl<H: Host> WorkQueue<H> {
     pub fn report(&self) -> QueueReport {
         let inner = self.lock();
         let counts = inner.counts;
+        let (pending, running) = (inner.pending(), inner.running());
         QueueReport {
             name: self.name(),
             workers: inner.workers.iter().count(),
-            idle: inner.idlers,
+            idle: inner.idle.iter().count(),
             blocked: inner.blocked,
             max_active: self.limit(),
             closed: inner.closed,
-            pending: counts.pending,
-            running: inner.running(),
+            pending,
+            running,
             queued: inner.next_ticket + counts.coalesced,
-            ran: inner.ran(),
+            ran: inner.next_ticket - counts.cancelled - (pending + running) as u64,
             coalesced: counts.coalesced,
             cancelled: counts.cancelled,
         }

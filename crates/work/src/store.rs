@@ -50,7 +50,7 @@ impl<H: Host> QueueStore<H> {
             let inner = queue.lock();
             let after = inner.next_free;
             // One that was dropped without waiting may still be at work.
-            let left = inner.counts.pending + inner.running() == 0 && inner.workers.is_empty();
+            let left = inner.workers.is_empty() && inner.pending() == 0;
             drop(inner);
             if left && queue.name() == name && queue.limit() == max_active {
                 match before {

@@ -3,6 +3,7 @@
 //! To time every item would read the clock once more for each. So it is one in [`SPACING`] at most,
 //! and one at a time. What is not timed costs a look at two bits of its ticket.
 
+use core::hint::cold_path;
 use core::time::Duration;
 use layercake_wait::{Host, Instant};
 
@@ -45,8 +46,11 @@ impl Waits {
     /// The item of `ticket` comes.
     #[inline(always)]
     pub(crate) fn comes<H: Host>(&mut self, ticket: u64) {
-        if ticket.is_multiple_of(SPACING) && self.timed.is_none() {
-            self.timed = Some((ticket, H::now()));
+        if ticket.is_multiple_of(SPACING) {
+            cold_path();
+            if self.timed.is_none() {
+                self.timed = Some((ticket, H::now()));
+            }
         }
     }
 
@@ -58,6 +62,7 @@ impl Waits {
         }
     }
 
+    #[cold]
     fn sample(&mut self, ticket: u64, now: Instant) {
         let Some((_, since)) = self.timed.take_if(|(timed, _)| *timed == ticket) else {
             return;

@@ -5,17 +5,17 @@
 //! and what a pool adds to that in [`crate::pool`].
 
 use crate::item::Item;
-use crate::lists::Next;
+use crate::lists::{Had, Next};
 use crate::mutant::mutant;
 use crate::pool::Seat;
 use crate::queue::WorkQueue;
 use core::cell::{Cell, UnsafeCell};
 use core::pin::{Pin, pin};
 use core::ptr::NonNull;
-use core::sync::atomic::Ordering::Acquire;
-use intrusive_collections::{LinkedListLink, UnsafeRef, intrusive_adapter};
-use layercake_sync::TaskCx;
+use core::sync::atomic::Ordering::Relaxed;
+use intrusive_collections::{LinkedListLink, SinglyLinkedListLink, UnsafeRef, intrusive_adapter};
 use layercake_sync::facade::AtomicBool;
+use layercake_sync::{TaskAtomic, TaskCx};
 use layercake_wait::{Host, Instant};
 
 /// Why a thread is on a queue's list of workers.
@@ -29,6 +29,17 @@ pub(crate) enum Role {
     Visitor,
 }
 
+/// How the sleep of an idle worker goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// It went to sleep since the last [`trim`](WorkQueue::trim).
+    New,
+    /// It slept then already.
+    Seen,
+    /// It was called to leave, unless it is needed.
+    Leaves,
+}
+
 /// A thread that works on a queue: on that thread's stack, on the queue's lists.
 #[repr(C)] // `cx` first: its address is the worker's
 pub(crate) struct Worker<H: Host> {
@@ -38,7 +49,7 @@ pub(crate) struct Worker<H: Host> {
     /// In the list of all workers.
     link: LinkedListLink,
     /// In the list of those who sleep and have not been called. Under the queue's lock.
-    pub(crate) idle: LinkedListLink,
+    pub(crate) idle: SinglyLinkedListLink,
     /// Whether it was called since it went idle. Written under the lock, and read by the worker
     /// itself without.
     pub(crate) called: AtomicBool,
@@ -46,17 +57,15 @@ pub(crate) struct Worker<H: Host> {
     pub(crate) job: Cell<Option<Job>>,
     /// Whether its item sleeps, as far as the host tells. Under the queue's lock.
     pub(crate) blocked: Cell<bool>,
-    /// Whether it was called to leave, unless it is needed. Under the queue's lock.
-    pub(crate) leaves: Cell<bool>,
-    /// Whether it is to call another before it goes on. Touched by itself only.
-    pub(crate) calls: Cell<bool>,
+    /// How its sleep goes. Under the queue's lock.
+    pub(crate) rest: Cell<Rest>,
     pub(crate) role: Role,
     pub(crate) queue: &'static WorkQueue<H>,
     pub(crate) task: H::Task,
 }
 
 intrusive_adapter!(pub(crate) WorkerAdapter<H> = UnsafeRef<Worker<H>>: Worker<H> { link => LinkedListLink } where H: Host);
-intrusive_adapter!(pub(crate) IdleAdapter<H> = UnsafeRef<Worker<H>>: Worker<H> { idle => LinkedListLink } where H: Host);
+intrusive_adapter!(pub(crate) IdleAdapter<H> = UnsafeRef<Worker<H>>: Worker<H> { idle => SinglyLinkedListLink } where H: Host);
 
 /// One run of an item, as reports and flushes know it.
 #[derive(Clone, Copy)]
@@ -79,12 +88,11 @@ impl<H: Host> Worker<H> {
             // SAFETY: CX-TASK: it is used by `run_one` only, which borrows the thread's own.
             cx: UnsafeCell::new(unsafe { TaskCx::new() }),
             link: LinkedListLink::new(),
-            idle: LinkedListLink::new(),
+            idle: SinglyLinkedListLink::new(),
             called: AtomicBool::new(false),
             job: Cell::new(None),
             blocked: Cell::new(false),
-            leaves: Cell::new(false),
-            calls: Cell::new(false),
+            rest: Cell::new(Rest::New),
             role,
             queue,
             task: H::current(),
@@ -126,14 +134,14 @@ impl<H: Host> WorkQueue<H> {
     /// When an item panics, on a host that unwinds. That run has ended then, and the queue has one
     /// worker less.
     pub fn run_worker(&'static self, cx: &mut TaskCx) {
-        self.work::<false>(cx, |_| {});
+        self.work(Role::Staff, cx, |_| {});
     }
 
     /// [`run_worker`](WorkQueue::run_worker) for a host that tells when this thread blocks, or
     /// wants to know what it runs: `sit` is called with the worker's [`Seat`] before anything
     /// runs, and with `None` at the end.
     pub fn run_worker_seated(&'static self, cx: &mut TaskCx, sit: impl Fn(Option<Seat<H>>)) {
-        self.work::<false>(cx, sit);
+        self.work(Role::Staff, cx, sit);
     }
 
     /// Works on a [pool](WorkQueue::pool)'s items only while nobody else can: when the host
@@ -141,10 +149,11 @@ impl<H: Host> WorkQueue<H> {
     /// blocked. To be called by a thread that is made together with the queue, if what the queue
     /// does is needed to get memory back. Returns when the queue is closed.
     pub fn run_rescuer(&'static self, cx: &mut TaskCx, sit: impl Fn(Option<Seat<H>>)) {
-        self.work::<true>(cx, sit);
+        self.work(Role::Rescuer, cx, sit);
     }
 
-    fn work<const RESCUER: bool>(&'static self, cx: &mut TaskCx, sit: impl Fn(Option<Seat<H>>)) {
+    #[inline(always)] // so that `role` is a constant
+    fn work(&'static self, role: Role, cx: &mut TaskCx, sit: impl Fn(Option<Seat<H>>)) {
         /// Takes the seat back, in a panic too.
         struct Sits<H: Host, F: Fn(Option<Seat<H>>)>(F, core::marker::PhantomData<fn(H)>);
         impl<H: Host, F: Fn(Option<Seat<H>>)> Drop for Sits<H, F> {
@@ -153,41 +162,47 @@ impl<H: Host> WorkQueue<H> {
             }
         }
 
-        let role = if RESCUER { Role::Rescuer } else { Role::Staff };
         let worker = pin!(Worker::new(self, role));
         let me = Enlisted::new(worker.into_ref(), cx);
         let worker = &*me.worker;
         let sits = Sits(sit, core::marker::PhantomData);
         (sits.0)(Some(Seat::of(worker)));
-        let mut next = self.next::<RESCUER, false>(worker, cx.atomic());
+        let mut next = self.first(worker, role, cx.atomic());
         loop {
-            if worker.calls.get() {
-                worker.calls.set(false);
-                self.see_to_others();
-            }
             match next {
                 Next::Run(item) => {
                     self.run_one(item, worker, cx);
                     // The end of a job and the start of the next are one step.
-                    next = self.next::<RESCUER, false>(worker, cx.atomic());
+                    next = self.next(worker, role, Had::Job, cx.atomic());
                     if !mutant!(EndTellsNobody) {
                         self.done.wake_all();
                     }
                 }
                 Next::Idle => {
-                    while !worker.called.load(Acquire) {
+                    loop {
                         H::idle_on(self.name());
+                        // If it has been called meanwhile, there is a permit: this returns at once.
                         H::park(cx, None);
+                        if worker.called.load(Relaxed) {
+                            break;
+                        }
                     }
-                    next = self.next::<RESCUER, true>(worker, cx.atomic());
+                    next = self.next(worker, role, Had::Call, cx.atomic());
                 }
                 Next::End => return,
             }
         }
     }
 
+    /// The first item of a worker that comes.
+    #[cold]
+    fn first(&'static self, worker: &Worker<H>, role: Role, cx: TaskAtomic<'_>) -> Next<H> {
+        self.next(worker, role, Had::Nothing, cx)
+    }
+
     /// Runs what is on the queue, on the calling thread, until nothing is left that could run now;
-    /// says how many items ran. For a program that has no thread to spare: its main loop.
+    /// says how many items ran. For a program that has no thread to spare: its main loop. What a worker
+    /// has been called for is left to that, if no more may run at once.
     ///
     /// # Panics
     ///
@@ -196,8 +211,10 @@ impl<H: Host> WorkQueue<H> {
         let worker = pin!(Worker::new(self, Role::Visitor));
         let me = Enlisted::new(worker.into_ref(), cx);
         let mut runs = 0;
-        while let Next::Run(item) = self.next::<false, false>(&me.worker, cx.atomic()) {
+        let mut next = self.first(&me.worker, Role::Visitor, cx.atomic());
+        while let Next::Run(item) = next {
             self.run_one(item, &me.worker, cx);
+            next = self.next(&me.worker, Role::Visitor, Had::Job, cx.atomic());
             self.done.wake_all();
             runs += 1;
         }
@@ -205,10 +222,12 @@ impl<H: Host> WorkQueue<H> {
     }
 
     /// One run of `item`, which [`next`](Self::next) gave to this worker.
+    #[inline(always)]
     fn run_one(&'static self, item: *mut Item<H>, worker: &Worker<H>, _cx: &mut TaskCx) {
         /// Ends the run when the function has returned, or panicked.
         struct Ends<H: Host>(NonNull<Item<H>>);
         impl<H: Host> Drop for Ends<H> {
+            #[inline(always)]
             fn drop(&mut self) {
                 // SAFETY: RUN-OWNS: made below, dropped once.
                 unsafe { Item::finish(self.0) };

@@ -8,6 +8,7 @@
 //! code do one thing wrong.
 #![cfg(loom)]
 
+mod calling;
 mod cancelling;
 mod delaying;
 mod flushing;

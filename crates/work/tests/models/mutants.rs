@@ -167,6 +167,15 @@ fn worker_is_not_called() {
     rejected("WorkerIsNotCalled", "flushing::k4_flush_of_an_item");
 }
 
+/// What was kept for a worker that was called is not given up when it finds nothing.
+#[test]
+fn call_in_vain_is_kept() {
+    rejected(
+        "CallInVainIsKept",
+        "calling::k6_a_call_for_what_was_cancelled",
+    );
+}
+
 /// A pool asks for a worker by a plain store, which an earlier wait may swallow.
 #[test]
 fn ask_is_a_store() {

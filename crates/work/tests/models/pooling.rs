@@ -197,7 +197,8 @@ fn k6_the_rescuer_leaves_it_to_who_was_called() {
     }
     explore(3, || {
         let recruiter = World::new(Recruiter::new("recruiter"));
-        let pool = World::new(WorkQueue::pool("pool", 1, 2, recruiter.get()));
+        // Two may run at once: no want of room keeps the rescuer from it.
+        let pool = World::new(WorkQueue::pool("pool", 2, 2, recruiter.get()));
         let item = World::new(Work::with_data("item", AtomicUsize::new(0), note));
         let (pool, item) = (pool.get(), item.get());
         let worker = spawn(move |cx| pool.run_worker_seated(cx, sit));
