@@ -146,7 +146,7 @@ impl<H: Host> Inner<H> {
         let waits = |item: &Item<H>| unsafe { item.ticket() } < ticket;
         let runs = self.workers.iter().filter_map(|worker| worker.job.get());
         // `ready` is in the order of tickets.
-        !(self.ready.front().get().is_some_and(waits)
+        !(self.ready.iter().next().is_some_and(waits)
             || self.parked.iter().any(waits)
             || runs.into_iter().any(|job| job.ticket < ticket))
     }

@@ -43,6 +43,7 @@
 
 use crate::const_unless_loom;
 use crate::delay::Delays;
+use crate::list::Links;
 use crate::mutant::mutant;
 use crate::owner::Release;
 use crate::queue::{Queued, WorkQueue};
@@ -50,7 +51,6 @@ use crate::state::State;
 use core::hint::cold_path;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed};
-use intrusive_collections::{LinkedListLink, UnsafeRef, intrusive_adapter};
 use layercake_sync::facade::{AtomicPtr, AtomicU32, UnsafeCell};
 use layercake_sync::{Cpu, TaskCx};
 use layercake_timer::Timer;
@@ -68,7 +68,7 @@ pub(crate) struct Item<H: Host> {
     /// Which queue's worker runs it, or ran it last. Written before RUNNING goes on.
     runner: AtomicPtr<WorkQueue<H>>,
     /// In the list of the queue that has it; under that queue's lock.
-    link: LinkedListLink,
+    pub(crate) links: Links<H>,
     /// When it came to the queue that has it; under that queue's lock.
     ticket: UnsafeCell<u64>,
     /// The reference that is held while it is busy. Written by the queuer that found it idle,
@@ -84,8 +84,6 @@ pub(crate) struct Item<H: Host> {
     pub(crate) name: &'static str,
 }
 
-intrusive_adapter!(pub(crate) ItemAdapter<H> = UnsafeRef<Item<H>>: Item<H> { link => LinkedListLink } where H: Host);
-
 impl<H: Host> Item<H> {
     const_unless_loom! {
         /// An idle item. `call` runs the function of the `Work` that it is the start of.
@@ -94,7 +92,7 @@ impl<H: Host> Item<H> {
                 state: AtomicU32::new(State::IDLE.0),
                 queue: AtomicPtr::new(ptr::null_mut()),
                 runner: AtomicPtr::new(ptr::null_mut()),
-                link: LinkedListLink::new(),
+                links: Links::new(),
                 ticket: UnsafeCell::new(0),
                 release: UnsafeCell::new(None),
                 timer: Timer::new(|_| {}),

@@ -28,18 +28,14 @@ impl<H: Host> WorkQueue<H> {
             return false;
         }
         // SAFETY: QUEUE-LOCK: this queue has it, and as it is PARKED it is on this list.
-        let parked = unsafe { inner.parked.cursor_mut_from_ptr(item.as_ptr()).remove() };
-        let Some(parked) = parked else { return false };
+        unsafe { inner.parked.remove(it) };
         self.lets_in_again(&mut inner);
         inner.unclaimed += 1;
         // Before all that came later. Before it are only those that were set aside like it.
         // SAFETY: QUEUE-LOCK: this queue has them.
         let earlier = |other: &Item<H>| unsafe { other.ticket() < it.ticket() };
-        let mut place = inner.ready.front_mut();
-        while place.get().is_some_and(earlier) {
-            place.move_next();
-        }
-        place.insert_before(parked);
+        // SAFETY: QUEUE-LOCK, OWNED: it is pending, and on no list now.
+        unsafe { inner.ready.insert_behind(item, earlier) };
         while let Err(now) = it.step(old, old.finished(), AcqRel) {
             old = now;
         }
@@ -73,7 +69,7 @@ impl<H: Host> WorkQueue<H> {
         // SAFETY: QUEUE-LOCK: this queue has it.
         let ticket = unsafe { it.ticket() };
         // SAFETY: QUEUE-LOCK: this queue has the item, on this list.
-        unsafe { list.cursor_mut_from_ptr(it).remove() };
+        unsafe { list.remove(it) };
         it.queue.store(ptr::null_mut(), Relaxed);
         let new = |old: State| match mutant!(WithdrawLeavesParked) && old.parked() {
             true => old.withdrawn().set_aside(),

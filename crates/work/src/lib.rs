@@ -12,6 +12,7 @@ mod delay;
 mod flush;
 mod item;
 mod leave;
+mod list;
 mod lists;
 mod mutant;
 mod owner;

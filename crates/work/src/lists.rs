@@ -2,13 +2,14 @@
 //! in [`crate::item`]; how it leaves otherwise is in [`crate::leave`].
 
 use crate::const_unless_loom;
-use crate::item::{Item, ItemAdapter, Turn};
+use crate::item::{Item, Turn};
+use crate::list::List;
 use crate::mutant::mutant;
 use crate::pool::Asked;
 use crate::queue::WorkQueue;
 use crate::waits::Waits;
 use crate::worker::{IdleAdapter, Job, Rest, Role, Worker, WorkerAdapter};
-use core::ptr;
+use core::ptr::NonNull;
 use core::sync::atomic::Ordering::Relaxed;
 use intrusive_collections::{LinkedList, SinglyLinkedList, UnsafeRef};
 use layercake_sync::TaskAtomic;
@@ -17,9 +18,9 @@ use layercake_wait::Host;
 /// What the lock protects.
 pub(crate) struct Inner<H: Host> {
     /// Items to run, by ticket.
-    pub(crate) ready: LinkedList<ItemAdapter<H>>,
+    pub(crate) ready: List<H>,
     /// Items whose turn came while they ran elsewhere. They are few: no more than run elsewhere.
-    pub(crate) parked: LinkedList<ItemAdapter<H>>,
+    pub(crate) parked: List<H>,
     /// How many these are.
     pub(crate) set_aside: usize,
     /// Everybody who works here now.
@@ -90,7 +91,7 @@ impl Had {
 
 /// What a worker is to do next.
 pub(crate) enum Next<H: Host> {
-    Run(*mut Item<H>),
+    Run(NonNull<Item<H>>),
     /// Sleep until it is called. A visitor goes.
     Idle,
     /// The queue is closed and empty, or there are too many workers.
@@ -103,8 +104,8 @@ impl<H: Host> Inner<H> {
             // No machine has memory for more items than half of the numbers.
             let room = if limit > isize::MAX as usize { isize::MAX } else { limit as isize };
             Self {
-                ready: LinkedList::new(ItemAdapter::NEW),
-                parked: LinkedList::new(ItemAdapter::NEW),
+                ready: List::new(),
+                parked: List::new(),
                 set_aside: 0,
                 workers: LinkedList::new(WorkerAdapter::NEW),
                 idle: SinglyLinkedList::new(IdleAdapter::NEW),
@@ -208,7 +209,7 @@ impl<H: Host> WorkQueue<H> {
         worker: &Worker<H>,
         role: Role,
         had: Had,
-    ) -> Option<*mut Item<H>> {
+    ) -> Option<NonNull<Item<H>>> {
         let (place, claim) = had.holds();
         // The rescuer leaves to the others what they can do: those who sleep, and will be called for
         // it, and those who have been called and are on their way.
@@ -220,12 +221,15 @@ impl<H: Host> WorkQueue<H> {
         }
         while inner.room > -place {
             let item = inner.ready.pop_front()?;
+            // SAFETY: OWNED: it was on the list, and is busy.
+            let it = unsafe { item.as_ref() };
             // SAFETY: QUEUE-LOCK: it was on the list. When it has started the next queuer, of
             // whatever queue, may write it: that is why it is read before.
-            let mut ticket = unsafe { item.ticket() };
-            match item.take_turn(self) {
+            let mut ticket = unsafe { it.ticket() };
+            match it.take_turn(self) {
                 Turn::SetAside => {
-                    inner.parked.push_back(item);
+                    // SAFETY: QUEUE-LOCK, OWNED: it is pending still, and on no list.
+                    unsafe { inner.parked.push_back(item) };
                     inner.set_aside += 1;
                     inner.unclaimed -= 1;
                     if self.is_ordered() {
@@ -235,7 +239,7 @@ impl<H: Host> WorkQueue<H> {
                 Turn::Start { joined } => {
                     if mutant!(ReadAfterClear) {
                         // SAFETY: none: a mutant, which breaks QUEUE-LOCK.
-                        ticket = unsafe { item.ticket() };
+                        ticket = unsafe { it.ticket() };
                     }
                     // What it had is this item's now. These are constants, and mostly zero.
                     if place == 0 {
@@ -250,12 +254,12 @@ impl<H: Host> WorkQueue<H> {
                     let since = H::now();
                     inner.waits.starts(ticket, since);
                     worker.job.set(Some(Job {
-                        item: ptr::from_ref(&*item).cast(),
-                        name: item.name,
+                        item: item.as_ptr().cast_const().cast(),
+                        name: it.name,
                         since,
                         ticket,
                     }));
-                    return Some(UnsafeRef::into_raw(item));
+                    return Some(item);
                 }
             }
         }

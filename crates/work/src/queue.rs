@@ -15,7 +15,6 @@ use crate::pool::{Recruiter, Terms};
 use core::fmt;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::Release as Publish;
-use intrusive_collections::UnsafeRef;
 use layercake_sync::{Atomic, IrqOff, SpinGuard, SpinLock};
 use layercake_wait::{Host, WaitQueue};
 
@@ -285,8 +284,7 @@ impl<H: Host> WorkQueue<H> {
         inner.waits.comes::<H>(inner.next_ticket);
         inner.next_ticket += 1;
         // SAFETY: QUEUE-LOCK and OWNED, by the caller's promise.
-        let link = unsafe { UnsafeRef::from_raw(item.as_ptr()) };
-        inner.ready.push_back(link);
+        unsafe { inner.ready.push_back(item) };
         // Release: who reads the queue here without its lock goes there and looks again.
         it.queue.store(ptr::from_ref(self).cast_mut(), Publish);
     }

@@ -223,7 +223,7 @@ impl<H: Host> WorkQueue<H> {
 
     /// One run of `item`, which [`next`](Self::next) gave to this worker.
     #[inline(always)]
-    fn run_one(&'static self, item: *mut Item<H>, worker: &Worker<H>, _cx: &mut TaskCx) {
+    fn run_one(&'static self, item: NonNull<Item<H>>, worker: &Worker<H>, _cx: &mut TaskCx) {
         /// Ends the run when the function has returned, or panicked.
         struct Ends<H: Host>(NonNull<Item<H>>);
         impl<H: Host> Drop for Ends<H> {
@@ -234,8 +234,6 @@ impl<H: Host> WorkQueue<H> {
             }
         }
 
-        // SAFETY: OWNED: an item is not at null.
-        let item = unsafe { NonNull::new_unchecked(item) };
         let ends = Ends(item);
         // SAFETY: CX-TASK: the thread's own is borrowed as long as this one is in use, and this is
         // the only place that uses it.
