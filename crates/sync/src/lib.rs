@@ -37,11 +37,6 @@ pub mod seq;
 pub mod spin;
 pub mod stats;
 pub mod ticket;
-#[cfg(all(feature = "classes", not(loom)))]
-#[path = "watch/on.rs"]
-mod watch;
-#[cfg(not(all(feature = "classes", not(loom))))]
-#[path = "watch/off.rs"]
 mod watch;
 
 pub use context::{Atomic, IrqCx, Masked, Pinned, TaskAtomic, TaskCx};
