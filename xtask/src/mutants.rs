@@ -185,7 +185,10 @@ fn test(name: &'static str, rounds: &[Round], folder: &Path, options: &Options) 
         for one in left.iter().flatten() {
             command.args(["--re", &pattern(one)]);
         }
-        command.arg("--").args(round.tests.split_whitespace());
+        // What is behind `--` would be for running the tests alone, and all there are would be built.
+        for word in round.tests.split_whitespace() {
+            command.arg(format!("--cargo-arg={word}"));
+        }
         let status = cargo::status(&mut command)?;
         // 0: all noticed; 2: some survived; 3: some hung.
         if !matches!(status.code(), Some(0 | 2 | 3)) {
