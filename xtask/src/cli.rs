@@ -285,6 +285,10 @@ pub struct MutantsArgs {
     #[arg(value_name = "CRATE")]
     pub package: Option<String>,
 
+    /// Only in files like this one, such as 'crates/wait/src/channel/*.rs'; may be given more than once
+    #[arg(long = "file", value_name = "GLOB")]
+    pub files: Vec<String>,
+
     /// How many mutants are tested at a time
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
     pub jobs: u8,

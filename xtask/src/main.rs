@@ -128,6 +128,7 @@ fn run(command: Command) -> Result<()> {
         Command::Coverage => coverage::run(),
         Command::Mutants(args) => mutants::run(&mutants::Options {
             package: args.package,
+            files: args.files,
             jobs: args.jobs,
             sample: args.sample.map(|count| count as usize),
             seed: args.seed,

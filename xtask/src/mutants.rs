@@ -34,13 +34,17 @@ const CRATES: [(&str, &[Round]); 5] = [
         &[
             Round {
                 options: "--all-features",
-                ..Round::of("--lib --test masks --test order --test threads")
+                ..Round::of("--lib --test masks --test order")
             },
             Round {
                 options: "--all-features",
                 ..Round::of(
                     "--test adapters --test cells --test reports --test runtime_check --test rw_tries --test stats",
                 )
+            },
+            Round {
+                options: "--all-features",
+                ..Round::of("--test threads")
             },
             // What is there only without a feature.
             Round::of("--test masks --test runtime_check --test threads"),
@@ -89,6 +93,8 @@ impl Round {
 pub struct Options {
     /// The crate; all of them if there is none.
     pub package: Option<String>,
+    /// Globs for the files that are changed; all of them if there is none.
+    pub files: Vec<String>,
     /// How many mutants are tested at a time.
     pub jobs: u8,
     /// Only so many of each crate, chosen at random.
@@ -118,6 +124,7 @@ struct Outcome {
 pub fn run(options: &Options) -> Result<()> {
     let crates = chosen(options.package.as_deref())?;
     cargo_tool::ensure(cargo_tool::MUTANTS)?;
+    cargo_tool::ensure(cargo_tool::NEXTEST)?;
     let folder = workspace::output_dir("mutants")?;
     // Where the crates are copied to and changed; a run that was ended leaves its copy.
     let copies = folder.join("copies");
@@ -151,10 +158,15 @@ fn test(name: &'static str, rounds: &[Round], folder: &Path, options: &Options) 
     };
     // `None`: all that there are.
     let mut left = None;
-    if let Some(count) = options.sample {
-        let all = list(name)?;
-        outcome.of = Some(all.len()).filter(|all| *all > count);
-        left = Some(sample(all, count, options.seed));
+    if !options.files.is_empty() || options.sample.is_some() {
+        let asked = list(name, &options.files)?;
+        let asked = match options.sample {
+            Some(count) => sample(asked, count, options.seed),
+            None => asked,
+        };
+        let all = list(name, &[])?.len();
+        outcome.of = Some(all).filter(|all| *all > asked.len());
+        left = Some(asked);
     }
     for (number, round) in rounds.iter().enumerate() {
         if left.as_ref().is_some_and(Vec::is_empty) {
@@ -169,14 +181,18 @@ fn test(name: &'static str, rounds: &[Round], folder: &Path, options: &Options) 
             .env("PROPTEST_CASES", "64")
             .env("LAYERCAKE_SCHEDULES", "1500")
             .env("RUST_BACKTRACE", "0")
+            // It ends with the first test that fails, and ends a test that hangs; cargo's own waits for
+            // all of them.
+            .args(["--test-tool", "nextest"])
+            .env("NEXTEST_PROFILE", "mutants")
             .args(["--profile", "mutants", "--no-shuffle", "--jobs"])
             .arg(options.jobs.to_string())
             .arg("--output")
             .arg(&out)
             .args(round.options.split_whitespace());
         if !round.options.contains("--timeout") {
-            // Three times what the tests take, and much more on a busy machine, where slow is not hung.
-            command.args(["--timeout-multiplier", "3", "--minimum-test-timeout", "15"]);
+            // A test that hangs is ended long before; this is for what hangs beside the tests.
+            command.args(["--timeout-multiplier", "5", "--minimum-test-timeout", "180"]);
         }
         if options.jobs == 1 {
             // Several would wait for one another.
@@ -208,9 +224,12 @@ fn mutants(name: &str) -> std::process::Command {
     command
 }
 
-/// The names of a crate's mutants.
-fn list(name: &str) -> Result<Vec<String>> {
+/// The names of a crate's mutants; of those in some files if any are named.
+fn list(name: &str, files: &[String]) -> Result<Vec<String>> {
     let mut command = mutants(name);
+    for file in files {
+        command.args(["--file", file]);
+    }
     let output = command
         .arg("--list")
         .stderr(Stdio::inherit())

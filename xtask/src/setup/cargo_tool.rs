@@ -22,6 +22,10 @@ pub const MUTANTS: CargoTool = CargoTool {
     subcommand: "mutants",
     package: "cargo-mutants",
 };
+pub const NEXTEST: CargoTool = CargoTool {
+    subcommand: "nextest",
+    package: "cargo-nextest",
+};
 
 /// Installs the subcommand if it is missing.
 ///
