@@ -6,6 +6,7 @@
 //! and limit. A driver that is loaded and unloaded again and again takes memory once.
 
 use crate::cycle::WouldDeadlock;
+use crate::mutant::mutant;
 use crate::queue::WorkQueue;
 use alloc::boxed::Box;
 use core::fmt;
@@ -107,13 +108,16 @@ impl<H: Host> OwnedQueue<H> {
     pub fn destroy(self, cx: &mut TaskCx) -> Result<(), (Self, WouldDeadlock)> {
         let queue = self.queue;
         queue.close();
-        if let Err(refused) = queue.drain(cx) {
+        if !mutant!(DestroyWithoutDrain)
+            && let Err(refused) = queue.drain(cx)
+        {
             return Err((self, refused));
         }
         // A worker wakes these when it has left.
-        queue
-            .done
-            .wait_until(cx, |_| queue.lock().workers.is_empty().then_some(()));
+        if !mutant!(DestroyLeavesWorkers) {
+            let done = &queue.done;
+            done.wait_until(cx, |_| queue.lock().workers.is_empty().then_some(()));
+        }
         drop(self);
         Ok(())
     }

@@ -11,6 +11,7 @@
 mod calling;
 mod cancelling;
 mod delaying;
+mod destroying;
 mod flushing;
 mod mutants;
 mod plant;

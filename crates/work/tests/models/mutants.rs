@@ -193,3 +193,15 @@ fn cycle_is_not_seen() {
 fn scope_does_not_wait() {
     rejected("ScopeDoesNotWait", "cancelling::k4_the_end_of_a_scope");
 }
+
+/// A queue is destroyed with an item on it.
+#[test]
+fn destroy_without_drain() {
+    rejected("DestroyWithoutDrain", "destroying::k4_destroy_waits");
+}
+
+/// A queue is destroyed while somebody works on it.
+#[test]
+fn destroy_leaves_workers() {
+    rejected("DestroyLeavesWorkers", "destroying::k4_destroy_waits");
+}
