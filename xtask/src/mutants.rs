@@ -39,7 +39,8 @@ const CRATES: [(&str, &[Round]); 5] = [
             Round {
                 options: "--all-features",
                 ..Round::of(
-                    "--test adapters --test cells --test reports --test runtime_check --test rw_tries --test stats",
+                    "--test adapters --test alone --test cells --test defaults --test reports --test runtime_check \
+                     --test rw_tries --test stats",
                 )
             },
             Round {
@@ -55,7 +56,7 @@ const CRATES: [(&str, &[Round]); 5] = [
         &[
             Round {
                 options: "--features stats",
-                ..Round::of("--test primitives --test queue")
+                ..Round::of("--test primitives --test queue --test hosts")
             },
             Round::of(
                 "--lib --test reports --test conformance --test interrupts --test seeded --test sequential",

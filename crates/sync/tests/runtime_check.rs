@@ -92,3 +92,32 @@ fn a_forced_unlock_is_seen() {
         assert_eq!(may_sleep::<StdCpu>(), Err(WhyNot::PreemptOff(1)));
     });
 }
+
+/// Whichever goes first, none is left in the end.
+#[test]
+fn nothing_is_left_of_locks_given_back_in_any_turn() {
+    let locks = [const { Lock::new(0) }; 3];
+    task(|_| {
+        // SAFETY: CX-ATOMIC: only locks are taken by it, and nothing here sleeps.
+        let token = || unsafe { TaskAtomic::assume() };
+        for turns in [
+            [0, 1, 2],
+            [0, 2, 1],
+            [1, 0, 2],
+            [1, 2, 0],
+            [2, 0, 1],
+            [2, 1, 0],
+        ] {
+            let mut guards = [const { None }; 3];
+            for (lock, guard) in locks.iter().zip(&mut guards) {
+                *guard = Some(lock.lock(token()));
+            }
+            for turn in turns {
+                let held = may_sleep::<StdCpu>();
+                assert!(matches!(held, Err(WhyNot::LockHeld(_))), "{held:?}");
+                guards[turn] = None;
+            }
+            assert_eq!(may_sleep::<StdCpu>(), Ok(()), "{turns:?}");
+        }
+    });
+}
