@@ -4,8 +4,8 @@
 use layercake_wait::channel::{SendDeadlineError, SendError, TryRecvError, TrySendError};
 use layercake_wait::host::std::{StdHost, enter};
 use layercake_wait::{
-    AsyncQueue, Barrier, Cancelled, Channel, Closed, Instant, Interval, Mutex, RwLock, TimedOut,
-    WaitError, WaitQueue, Waiter,
+    AsyncHost, AsyncQueue, Barrier, Cancelled, Channel, Closed, Host, Instant, Interval, Mutex,
+    RwLock, TimedOut, WaitError, WaitQueue, Waiter,
 };
 use std::fmt::Debug;
 use std::time::Duration;
@@ -57,6 +57,7 @@ fn futures_say_on_what_they_wait() {
     let queue = AsyncQueue::<StdHost>::new("bell");
     let future = queue.wait_async(|| None::<()>);
     says(&future, &["WaitFuture {", "\"bell\"", "waits: false"]);
+    says(&AsyncHost::<StdHost>::current(), &["Thread"]);
 }
 
 #[test]

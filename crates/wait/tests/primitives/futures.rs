@@ -100,6 +100,22 @@ fn futures_wait_in_order() {
     assert!(one.as_mut().poll(&mut one_cx).is_ready());
 }
 
+/// Who was woken and finds what it was woken for needs no other; nor is there a wake for another then.
+#[test]
+fn a_wake_that_was_of_use_goes_to_nobody_else() {
+    let items = Items::new(0);
+    let ((_, first_waker), (second, second_waker)) = (bell(), bell());
+    let mut one = pin!(items.queue.wait_async(|| items.take()));
+    let mut two = pin!(items.queue.wait_async(|| items.take()));
+    let mut one_cx = Context::from_waker(&first_waker);
+    let mut two_cx = Context::from_waker(&second_waker);
+    assert!(one.as_mut().poll(&mut one_cx).is_pending());
+    assert!(two.as_mut().poll(&mut two_cx).is_pending());
+    items.put();
+    assert!(one.as_mut().poll(&mut one_cx).is_ready());
+    assert_eq!((second.rung(), items.queue.waiters()), (0, 1));
+}
+
 #[test]
 fn a_dropped_future_hands_its_wake_on() {
     let items = Items::new(0);

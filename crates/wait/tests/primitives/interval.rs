@@ -27,6 +27,26 @@ fn ticks_are_whole_periods_apart() {
 }
 
 #[test]
+fn whole_periods_that_have_passed_are_missed() {
+    let short = Duration::from_nanos(3);
+    let mut interval = Interval::<StdHost>::starting_at(Instant::from_nanos(1), short);
+    let missed = enter(|cx| interval.tick(cx));
+    let now = StdHost::now().as_nanos();
+    assert!(missed > 2 && missed <= now / 3, "{missed} of {now} ns");
+    assert_eq!(interval.next_tick().as_nanos(), 1 + (missed + 1) * 3);
+}
+
+#[test]
+fn reset_it_begins_a_period_from_now() {
+    let period = Duration::from_secs(2);
+    let mut interval = Interval::<StdHost>::starting_at(Instant::MAX, period);
+    let before = StdHost::now();
+    interval.reset();
+    let next = interval.next_tick();
+    assert!(next >= before + period && next <= StdHost::now() + period);
+}
+
+#[test]
 fn the_end_of_time_is_the_last_tick() {
     let late = Instant::from_nanos(5);
     let mut interval = Interval::<StdHost>::starting_at(late, Duration::MAX);
