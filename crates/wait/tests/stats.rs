@@ -46,6 +46,19 @@ fn a_wake_without_anybody_is_found_empty() {
 }
 
 #[test]
+fn so_many_percent_are_of_all_that_were_measured() {
+    let queue = WaitQueue::new("counted: percent");
+    queue.wake_one();
+    let mut stats = find("counted: percent").expect("it is known");
+    assert_eq!((stats.measured(), stats.latency_of(100)), (0, 0));
+    (stats.latency[3], stats.latency[5], stats.latency[9]) = (90, 9, 1);
+    assert_eq!(stats.measured(), 100);
+    for (percent, below) in [(1, 16), (50, 16), (90, 16), (91, 64), (99, 64), (100, 1024)] {
+        assert_eq!(stats.latency_of(percent), below, "{percent} percent");
+    }
+}
+
+#[test]
 fn a_wake_that_is_used_is_consumed_and_timed() {
     static QUEUE: WaitQueue = WaitQueue::new("counted: used");
     static READY: AtomicBool = AtomicBool::new(false);
