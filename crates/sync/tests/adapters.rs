@@ -7,7 +7,7 @@
     not(loom)
 ))]
 
-use layercake_sync::adapters::{ScopedIrqOff, Unmasked};
+use layercake_sync::adapters::{CriticalSection, ScopedIrqOff, Unmasked};
 use layercake_sync::check::{WhyNot, may_sleep};
 use layercake_sync::host::{StdCpu, interrupt, irqs_masked, task};
 use layercake_sync::queued::QueuedLock;
@@ -75,6 +75,7 @@ fn a_scope_masks_and_restores() {
     let (outer, inner) = unsafe { (ScopedIrqOff::<StdCpu>::new(), ScopedIrqOff::<StdCpu>::new()) };
     outer.with_lock(|| {
         assert!(irqs_masked() && outer.try_with_lock(|| ()).is_none());
+        assert!(outer.is_locked() && !inner.is_locked());
         assert_eq!(inner.try_with_lock(irqs_masked), Some(true));
         assert!(irqs_masked());
         assert!(matches!(may_sleep::<StdCpu>(), Err(WhyNot::LockHeld(_))));
@@ -134,6 +135,22 @@ fn a_critical_section_masks_and_restores() {
     let end = catch_unwind(|| critical_section::with(|_| panic!("inside")));
     assert!(end.is_err() && !irqs_masked());
     critical_section::with(|_| assert!(irqs_masked(), "free again"));
+}
+
+#[test]
+fn a_critical_section_says_whether_somebody_is_inside() {
+    // SAFETY: SCOPED-CALLERS: nothing runs in it.
+    let section = unsafe { CriticalSection::<StdCpu>::new() };
+    assert_eq!(
+        format!("{section:?}"),
+        "CriticalSection { locked: false, .. }"
+    );
+    // SAFETY: each answers the other.
+    unsafe {
+        section.acquire();
+        assert!(format!("{section:?}").contains("locked: true"));
+        section.release();
+    }
 }
 
 /// Runs `f` on a core of its own, which it leaves masked; returns what it panics with.

@@ -3,7 +3,8 @@
 
 use layercake_sync::host::{StdCpu, task};
 use layercake_sync::queued::QueuedLock;
-use layercake_sync::{PreemptOff, RawLock, SeqLock, SpinLock};
+use layercake_sync::ticket::TicketLock;
+use layercake_sync::{IrqOff, PreemptOff, RawLock, SeqLock, SpinLock, irq_off};
 
 type Mask = PreemptOff<StdCpu>;
 
@@ -70,4 +71,26 @@ fn a_queued_lock_is_tried_and_says_whether_it_is_taken() {
         *data.try_lock(&mut *cx).expect("it is free") += 1;
         assert_eq!(*data.lock(cx), 2);
     });
+}
+
+#[test]
+fn a_lock_is_tried_where_interrupts_are_masked() {
+    let lock = SpinLock::<_, IrqOff<StdCpu>>::new(1);
+    task(|cx| {
+        irq_off::<StdCpu, _>(cx, |masked| {
+            let mut guard = lock.try_lock_masked(masked).expect("it is free");
+            *guard += 1;
+            assert!(lock.try_lock_masked(masked).is_none());
+            drop(guard);
+            assert_eq!(*lock.try_lock_masked(masked).expect("it is free again"), 2);
+        });
+    });
+}
+
+/// Machine code that takes a ticket finds both words where it is told to look.
+#[test]
+fn a_ticket_lock_is_its_two_words() {
+    let lock = TicketLock::new();
+    assert!(std::ptr::eq(lock.as_ptr().cast(), &lock));
+    assert!(std::ptr::eq(lock.as_ptr().cast(), lock.serving()));
 }

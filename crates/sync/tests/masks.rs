@@ -2,7 +2,7 @@
 #![cfg(not(loom))]
 
 use layercake_sync::host::{StdCpu, interrupt, irqs_masked, preempt_depth, task};
-use layercake_sync::{Atomic, IrqOff, PreemptOff, SpinLock, irq_off, preempt_off};
+use layercake_sync::{Atomic, IrqOff, PreemptOff, SpinLock, check, irq_off, preempt_off};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 type Lock<T> = SpinLock<T, PreemptOff<StdCpu>>;
@@ -172,4 +172,17 @@ fn what_the_types_promise_of_a_lock() {
     if cfg!(not(feature = "classes")) {
         assert_eq!(size_of::<Lock<u32>>(), 16);
     }
+}
+
+/// Where locks are watched nobody may give one back by a store, which says so to nobody.
+#[test]
+fn a_store_does_not_give_back_what_is_watched() {
+    let lock = Lock::new(());
+    // SAFETY: MASK-TOKEN: nothing else runs on this core. LOCK-HELD: it is taken first.
+    unsafe {
+        let held = lock.force_lock();
+        assert!(!check::ON || lock.release_by_store(held).is_none());
+        lock.force_unlock_held(held);
+    }
+    assert!(!lock.is_locked());
 }

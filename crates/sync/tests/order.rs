@@ -3,114 +3,23 @@
 //! reports, and what it does not.
 #![cfg(all(feature = "order", not(loom)))]
 
-use layercake_sync::host::{StdCpu, interrupt, irqs_masked, task};
-use layercake_sync::order::Report;
+#[path = "support/watched.rs"]
+mod watched;
+
+use layercake_sync::host::{StdCpu, interrupt, task};
 use layercake_sync::{
     Atomic, Cpu, IrqOff, Masked, NoMask, PreemptOff, RwSpinLock, SeqLock, TaskAtomic,
 };
-use layercake_sync::{SpinLock, TaskCx, WriteGuard, check, queued::QueuedLock};
-use std::cell::{Cell, RefCell};
+use layercake_sync::{SpinLock, TaskCx, WriteGuard, queued::QueuedLock};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
-
-/// [`StdCpu`], with reports that are collected and a clock that is set.
-struct Watched;
-
-thread_local! {
-    static REPORTS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-    static CLOCK: Cell<u64> = const { Cell::new(0) };
-    /// How far the clock goes on with each look of this thread, if it waits.
-    static STEP: Cell<u64> = const { Cell::new(100) };
-}
-
-/// What has been reported of holds that were going on, on any thread: the tests look for the names
-/// of their locks.
-static STILL_HELD: Mutex<Vec<String>> = Mutex::new(Vec::new());
-/// How often threads that wait have looked at the clock.
-static LOOKS: AtomicU32 = AtomicU32::new(0);
-
-// SAFETY: CPU-MASK, as `StdCpu`.
-unsafe impl Cpu for Watched {
-    type IrqState = bool;
-
-    fn irq_save() -> bool {
-        StdCpu::irq_save()
-    }
-
-    unsafe fn irq_restore(state: bool) {
-        // SAFETY: CPU-MASK, by the caller's promise.
-        unsafe { StdCpu::irq_restore(state) }
-    }
-
-    fn preempt_disable() {
-        StdCpu::preempt_disable();
-    }
-
-    unsafe fn preempt_enable() {
-        // SAFETY: CPU-MASK, by the caller's promise.
-        unsafe { StdCpu::preempt_enable() }
-    }
-
-    fn pause() {
-        // No further: each thread has a clock of its own, and whoever comes next must not look as if
-        // it had held the lock since long ago.
-        CLOCK.set((CLOCK.get() + STEP.get()).min(Self::HOLD_LIMIT + 1));
-        LOOKS.fetch_add(1, Relaxed);
-        StdCpu::pause();
-    }
-
-    fn core_number() -> Option<usize> {
-        StdCpu::core_number()
-    }
-
-    fn with_held<R>(f: impl FnOnce(&check::Held) -> R) -> Option<R> {
-        StdCpu::with_held(f)
-    }
-
-    fn timestamp() -> u64 {
-        CLOCK.get()
-    }
-
-    fn irqs_masked() -> Option<bool> {
-        Some(irqs_masked())
-    }
-
-    const HOLD_LIMIT: u64 = 1000;
-
-    fn lock_report(report: &Report<'_>) {
-        if let Report::StillHeld { .. } = report {
-            STILL_HELD.lock().unwrap().push(report.to_string());
-            return;
-        }
-        REPORTS.with_borrow_mut(|reports| reports.push(report.to_string()));
-    }
-}
-
-type Lock = SpinLock<(), PreemptOff<Watched>>;
-type IrqLock = SpinLock<(), IrqOff<Watched>>;
-
-/// What has been reported on this thread since it was asked last.
-fn reports() -> Vec<String> {
-    REPORTS.take()
-}
+use watched::{CLOCK, IrqLock, Lock, STEP, Watched, assert_names, reports, some_looks, still_held};
 
 /// Takes `inner` inside of `outer`; returns the lines of both.
 fn nest(cx: &mut TaskCx, outer: &Lock, inner: &Lock) -> [u32; 2] {
     let mut guard = outer.lock(cx);
     drop(inner.lock(guard.atomic()));
     [line!() - 2, line!() - 1]
-}
-
-#[track_caller]
-fn assert_names(report: &str, lines: &[u32]) {
-    for line in lines {
-        assert!(
-            report.contains(&format!("order.rs:{line}:")),
-            "{line}: {report}"
-        );
-    }
 }
 
 #[test]
@@ -314,21 +223,6 @@ fn a_long_hold_is_reported_when_it_ends() {
             "{report}"
         );
     });
-}
-
-/// What has been reported of a lock of this name while it was held.
-fn still_held(name: &str) -> Vec<String> {
-    let reports = STILL_HELD.lock().unwrap();
-    let mine = reports.iter().filter(|report| report.contains(name));
-    mine.cloned().collect()
-}
-
-/// Until those who wait have looked at the clock some more.
-fn some_looks() {
-    let before = LOOKS.load(Relaxed);
-    while LOOKS.load(Relaxed) < before + 20 {
-        thread::yield_now();
-    }
 }
 
 /// Holds a lock by `hold` while two others want it by `want`, until that is reported; twice.

@@ -36,6 +36,16 @@ fn takers_and_successful_tries_are_counted() {
     assert_eq!(stats.longest_wait, 0);
 }
 
+/// Not even the class of all others, which there is before any lock.
+#[test]
+fn only_what_was_taken_is_there() {
+    let lock = SpinLock::<_, IrqOff<StdCpu>>::new(()).named("taken");
+    task(|cx| drop(lock.lock(cx)));
+    stats::for_each(|stats| assert!(stats.acquisitions > 0, "{stats:?}"));
+    assert!(find("taken").is_some());
+    assert_eq!(find("all others"), None);
+}
+
 #[test]
 fn a_class_is_a_place_and_a_name() {
     fn make<M: Mask>(name: &'static str) -> SpinLock<(), M> {
