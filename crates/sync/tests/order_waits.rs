@@ -1,12 +1,17 @@
 //! What is reported of a hold by those who wait for its end, where more than one holds or waits;
-//! and what waiting is otherwise. Single holders are in `order.rs`.
+//! and what those who wait have of their host. Single holders are in `order.rs`.
 #![cfg(all(feature = "order", not(loom)))]
 
 #[path = "support/watched.rs"]
 mod watched;
 
-use layercake_sync::host::{StdCpu, interrupt, task};
-use layercake_sync::{PreemptOff, RwSpinLock, SpinLock, TaskAtomic};
+use layercake_sync::check::{Held, WhyNot};
+use layercake_sync::class::Class;
+use layercake_sync::host::{StdCpu, interrupt, irqs_masked, preempt_depth, task};
+use layercake_sync::order::Report;
+use layercake_sync::ticket::TicketLock;
+use layercake_sync::{Cpu, PreemptOff, RawLock, RwSpinLock, SpinLock, TaskAtomic};
+use std::panic::Location;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
@@ -134,6 +139,120 @@ fn a_host_without_a_limit_waits_in_its_own_way() {
     });
     assert!(WAITS.load(Relaxed) > 0);
     assert_eq!(PAUSES.load(Relaxed), 0);
+}
+
+static REPORTS: AtomicU32 = AtomicU32::new(0);
+static PAUSES_OF_ODD: AtomicU32 = AtomicU32::new(0);
+
+host! {
+    /// A host that answers whatever it is asked as no other would.
+    struct Odd;
+
+    fn pause() {
+        PAUSES_OF_ODD.fetch_add(1, Relaxed);
+    }
+
+    fn may_sleep() -> Result<(), WhyNot> {
+        Err(WhyNot::PreemptOff(7))
+    }
+
+    fn timestamp() -> u64 {
+        7
+    }
+
+    fn irqs_masked() -> Option<bool> {
+        Some(irqs_masked())
+    }
+
+    fn core_number() -> Option<usize> {
+        Some(7)
+    }
+
+    fn lock_report(_: &Report<'_>) {
+        REPORTS.fetch_add(1, Relaxed);
+    }
+}
+
+/// A lock word that is never free at first, and asks all that there is to ask before it waits.
+struct Curious(TicketLock);
+
+// SAFETY: RAW-LOCK: it is the ticket lock's.
+unsafe impl RawLock for Curious {
+    type Held = u32;
+
+    const FREE: Self = Self(TicketLock::FREE);
+
+    fn acquire<C: Cpu>(&self) -> u32 {
+        asks::<C>();
+        self.0.acquire::<C>()
+    }
+
+    fn try_acquire(&self) -> Option<u32> {
+        None
+    }
+
+    unsafe fn release<C: Cpu>(&self, held: u32) {
+        // SAFETY: LOCK-HELD, by the caller's promise.
+        unsafe { self.0.release::<C>(held) }
+    }
+
+    unsafe fn held(&self) -> u32 {
+        // SAFETY: LOCK-HELD, by the caller's promise.
+        unsafe { self.0.held() }
+    }
+
+    fn is_locked(&self) -> bool {
+        self.0.is_locked()
+    }
+}
+
+/// With preemption off once, and one lock held.
+fn asks<C: Cpu>() {
+    assert_eq!(C::timestamp(), 7);
+    assert_eq!(C::core_number(), Some(7));
+    assert_eq!(C::may_sleep(), Err(WhyNot::PreemptOff(7)));
+    assert_eq!(C::with_held(Held::count), Some(1));
+
+    let paused = PAUSES_OF_ODD.load(Relaxed);
+    C::pause();
+    assert_eq!(PAUSES_OF_ODD.load(Relaxed), paused + 1);
+
+    assert_eq!((C::irqs_masked(), irqs_masked()), (Some(false), false));
+    let state = C::irq_save();
+    assert_eq!((C::irqs_masked(), irqs_masked()), (Some(true), true));
+    // SAFETY: CPU-MASK: it answers the one above.
+    unsafe { C::irq_restore(state) };
+    assert!(!irqs_masked());
+
+    let depth = preempt_depth();
+    C::preempt_disable();
+    assert_eq!(preempt_depth(), depth + 1);
+    // SAFETY: CPU-MASK: it answers the one above.
+    unsafe { C::preempt_enable() };
+    assert_eq!(preempt_depth(), depth);
+
+    let reported = REPORTS.load(Relaxed);
+    C::lock_report(&Report::HeldTooLong {
+        class: Class {
+            name: None,
+            site: Location::caller(),
+        },
+        taken_at: None,
+        ns: 0,
+    });
+    assert_eq!(REPORTS.load(Relaxed), reported + 1);
+}
+
+/// The program's own lock words find their host in what they wait by.
+#[test]
+fn who_waits_has_all_of_its_host() {
+    let outer = SpinLock::<(), PreemptOff<Odd>>::new(());
+    let lock = SpinLock::<(), PreemptOff<Odd>, Curious>::new(());
+    task(|cx| {
+        let mut guard = outer.lock(cx);
+        drop(lock.lock(guard.atomic()));
+    });
+    assert!(PAUSES_OF_ODD.load(Relaxed) > 0, "it was asked");
 }
 
 host! {
