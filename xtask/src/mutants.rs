@@ -72,7 +72,10 @@ const CRATES: [(&str, &[Round]); 5] = [
         "work",
         &[
             Round::of("--lib --test queue --test waiting"),
-            Round::of("--lib --tests"),
+            Round::of(
+                "--test delays --test idling --test pools --test reports --test scopes --test trimming",
+            ),
+            Round::of("--test interrupts --test seeded --test sequential --test torture"),
         ],
     ),
 ];

@@ -140,7 +140,7 @@ fn values_are_neither_lost_nor_doubled() {
     assert!(all.into_iter().eq(0..rounds * 3));
     assert_eq!(Arc::strong_count(&token), 1);
     let left = Four::new("left");
-    assert!(left.is_empty());
+    assert!(left.is_empty() && !left.is_closed());
     left.try_send(token.clone()).unwrap();
     left.try_send(token.clone()).unwrap();
     assert_eq!((left.len(), left.is_empty()), (2, false));
