@@ -39,7 +39,7 @@ const CRATES: [(&str, &[Round]); 5] = [
             Round {
                 options: "--all-features",
                 ..Round::of(
-                    "--test adapters --test alone --test cells --test defaults --test order_places \
+                    "--test adapters --test alone --test cells --test defaults --test order_crowd --test order_places \
                      --test order_table --test order_waits --test reports --test runtime_check \
                      --test rw_tries --test stats",
                 )

@@ -114,7 +114,9 @@ unsafe impl Cpu for StdCpu {
     }
 
     fn core_number() -> Option<usize> {
-        Some(Self::id())
+        // Asked with a lock in hand: a thread beyond those that there are numbers for has none, and is
+        // no reason to panic.
+        own_number()
     }
 
     fn with_held<R>(f: impl FnOnce(&Held) -> R) -> Option<R> {
@@ -156,24 +158,26 @@ unsafe impl CpuId for StdCpu {
     ///
     /// If more than 32 threads ask at a time.
     fn id() -> usize {
-        CORE.with(|core| {
-            core.id.get().unwrap_or_else(|| {
-                let id = take_number();
-                core.id.set(Some(id));
-                id
-            })
-        })
+        own_number().expect("at most 32 threads are cores at a time")
     }
 }
 
-fn take_number() -> usize {
-    let before = CORES
-        .fetch_update(Ordering::Acquire, Ordering::Relaxed, |used| {
-            // The lowest zero becomes one; none is left when all are ones.
-            used.checked_add(1).map(|next| used | next)
-        })
-        .expect("at most 32 threads are cores at a time");
-    before.trailing_ones() as usize
+/// The calling thread's number as a core, its own until it ends; none if all are taken.
+fn own_number() -> Option<usize> {
+    CORE.with(|core| {
+        if core.id.get().is_none() {
+            core.id.set(take_number());
+        }
+        core.id.get()
+    })
+}
+
+fn take_number() -> Option<usize> {
+    let before = CORES.fetch_update(Ordering::Acquire, Ordering::Relaxed, |used| {
+        // The lowest zero becomes one; none is left when all are ones.
+        used.checked_add(1).map(|next| used | next)
+    });
+    before.ok().map(|used| used.trailing_ones() as usize)
 }
 
 /// Runs `f` as the body of a kernel thread, on the calling thread.
