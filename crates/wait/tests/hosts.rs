@@ -218,6 +218,28 @@ fn who_spins_takes_the_mutex_when_it_is_free() {
     assert_eq!(notes(), ["is it worth it?"]);
 }
 
+/// Nor does anybody spin past those who are queued.
+#[test]
+fn nobody_spins_for_a_mutex_that_others_wait_for() {
+    let lock = Arc::new(Mutex::<_, Noting>::new("mutex", ()));
+    let told = Arc::new(AtomicBool::new(false));
+    let owner = holder(&lock, &told);
+    let waiter = spawn({
+        let lock = lock.clone();
+        move |cx| drop(lock.lock(cx))
+    });
+    // Once it has asked whether to spin, and once it has said that it waits.
+    let wanted = || WANTED.lock().unwrap().get(&owner).is_some_and(|&n| n > 1);
+    until("nobody waits", wanted);
+    notes();
+    SPINS.set(usize::MAX);
+    assert!(enter(|cx| lock.lock_deadline(cx, soon()).is_err()));
+    SPINS.set(0);
+    assert!(!notes().contains(&"is it worth it?"));
+    told.store(true, SeqCst);
+    waiter.join().unwrap();
+}
+
 /// W5: who comes while a wake of all is under way is not among them, and both kinds count.
 #[test]
 fn a_wake_of_all_leaves_who_comes_meanwhile() {
