@@ -122,6 +122,8 @@ fn holder<H: Host>(lock: &Arc<Mutex<(), H>>, told: &Arc<AtomicBool>) -> usize {
     spawn(move |cx| {
         let held = lock.lock(cx);
         let me = Noting::owner_id().get();
+        // Where this thread's name is another's may have been.
+        WANTED.lock().unwrap().remove(&me);
         has.send(me).unwrap();
         until("it is not told to", || told.load(SeqCst));
         until("nobody wants it", || {
