@@ -82,10 +82,6 @@ fn who_may_not_move_hides_nobody_who_may(cx: &mut TaskCx) {
     static OVER: AtomicBool = AtomicBool::new(false);
     static CORE_3_OVER: AtomicBool = AtomicBool::new(false);
     static RAN_ON: AtomicU64 = AtomicU64::new(u64::MAX);
-    if cpu::count() < 4 {
-        kprintln!("  skipped: four cores are needed");
-        return;
-    }
     let urgent = Priority::fifo(5);
     run_on(cx, 0, Priority::fifo(6), move |cx| {
         let spin = |over: &'static AtomicBool| {

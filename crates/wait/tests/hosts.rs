@@ -1,12 +1,14 @@
 //! What the crate asks of its host, and tells it: the host here is `StdHost`, and notes it.
 #![cfg(not(loom))]
 
-use layercake_sync::{IrqOff, SpinLock, TaskCx};
+#[path = "support/patience.rs"]
+mod patience;
+
+use layercake_sync::TaskCx;
 use layercake_wait::host::std::{StdHost, enter, spawn};
 use layercake_wait::host::{OwnerId, PiEvent};
-use layercake_wait::{
-    AsyncHost, Condvar, Host, Instant, Mutex, Semaphore, TimedOut, WaitChannel, WaitQueue, Waiter,
-};
+use layercake_wait::{AsyncHost, Host, Instant, Mutex, Semaphore, TimedOut, WaitQueue, Waiter};
+use patience::until;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,8 +18,6 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{self, Arc};
 use std::thread::Thread;
 use std::time::Duration;
-
-type Cpu = <StdHost as Host>::Cpu;
 
 /// Notes what it is told, for each thread.
 struct Noting;
@@ -51,7 +51,7 @@ fn notes() -> Vec<&'static str> {
 
 // SAFETY: HOST: it is `StdHost` in all that counts.
 unsafe impl Host for Noting {
-    type Cpu = Cpu;
+    type Cpu = <StdHost as Host>::Cpu;
     type Task = Thread;
 
     fn current() -> Thread {
@@ -105,14 +105,6 @@ unsafe impl Host for Noting {
 
 fn soon() -> Instant {
     StdHost::now() + Duration::from_millis(10)
-}
-
-fn until(what: &str, f: impl Fn() -> bool) {
-    let start = std::time::Instant::now();
-    while !f() {
-        assert!(start.elapsed() < Duration::from_secs(60), "{what}");
-        std::thread::yield_now();
-    }
 }
 
 /// A thread that takes the mutex, says who it is, and gives it back when it is told to and then wanted.
@@ -287,76 +279,4 @@ fn a_park_that_fails_leaves_no_claim_to_permits() {
         permits.try_acquire(),
         "the word still says that somebody waits"
     );
-}
-
-/// A try that another comes before looks again, and takes no more than there is.
-#[test]
-fn tries_at_once_take_no_more_than_there_is() {
-    let rounds = if cfg!(miri) { 20 } else { 200_000 };
-    let permits = Arc::new((
-        Semaphore::<StdHost>::new("permits", 1),
-        AtomicBool::new(false),
-    ));
-    let threads = [(); 3].map(|()| {
-        let permits = permits.clone();
-        spawn(move |_| {
-            for _ in 0..rounds {
-                if permits.0.try_acquire() {
-                    assert!(!permits.1.swap(true, SeqCst), "one permit, and two have it");
-                    permits.1.store(false, SeqCst);
-                    permits.0.release();
-                }
-            }
-        })
-    });
-    threads
-        .into_iter()
-        .for_each(|thread| thread.join().unwrap());
-    assert_eq!(permits.0.permits(), 1);
-}
-
-/// A door, and who waits for it to be opened.
-type Door<W> = Arc<(SpinLock<bool, IrqOff<Cpu>>, W)>;
-
-/// Wakes who waits as `wake` does while the door is closed, which says how many; then opens it.
-fn opens<W: Send + Sync + 'static>(
-    door: &Door<W>,
-    wait: fn(&mut TaskCx, &SpinLock<bool, IrqOff<Cpu>>, &W),
-    wake: fn(&W) -> usize,
-) {
-    assert_eq!(wake(&door.1), 0, "nobody was there");
-    let waiter = spawn({
-        let door = door.clone();
-        move |cx| wait(cx, &door.0, &door.1)
-    });
-    until("nobody waits", || wake(&door.1) == 1);
-    enter(|cx| *door.0.lock(cx) = true);
-    until("it does not end", || {
-        wake(&door.1);
-        waiter.is_finished()
-    });
-    waiter.join().unwrap();
-}
-
-#[test]
-fn wakes_say_how_many_they_found() {
-    let channel: Door<_> = Arc::new((SpinLock::new(false), WaitChannel::<StdHost>::new("door")));
-    let sleep = |cx: &mut TaskCx, lock: &_, channel: &WaitChannel<StdHost>| {
-        channel.sleep_until(cx, lock, |open: &mut bool| open.then_some(()));
-    };
-    opens(&channel, sleep, WaitChannel::wake_all);
-    enter(|cx| *channel.0.lock(cx) = false);
-    opens(&channel, sleep, |channel| usize::from(channel.wake_one()));
-
-    let condvar: Door<_> = Arc::new((SpinLock::new(false), Condvar::<StdHost>::new("door")));
-    enter(|cx| {
-        let deadline = soon();
-        let (_, late) = (condvar.1).wait_spin_deadline(cx, &condvar.0, deadline, |open| *open);
-        assert_eq!(late, Err(TimedOut));
-        assert!(StdHost::now() >= deadline, "before its time");
-    });
-    let wait = |cx: &mut TaskCx, lock: &_, condvar: &Condvar<StdHost>| {
-        drop(condvar.wait_spin(cx, lock, |open: &mut bool| *open));
-    };
-    opens(&condvar, wait, Condvar::broadcast);
 }

@@ -2,12 +2,16 @@
 //! by a thread that spins, is seen by no test that only looks whether it got done.
 #![cfg(not(loom))]
 
+#[path = "../../wait/tests/support/patience.rs"]
+mod patience;
+
 use layercake_sync::TaskCx;
 use layercake_wait::host::std::{StdHost, enter, spawn};
 use layercake_wait::{Host, Instant};
+use patience::until;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
-use std::thread::{self, Thread};
+use std::thread::Thread;
 use std::time::Duration;
 
 /// `StdHost`, with a count of its parks.
@@ -32,14 +36,6 @@ unsafe impl Host for Counting {
     }
     fn now() -> Instant {
         StdHost::now()
-    }
-}
-
-fn until(what: &str, f: impl Fn() -> bool) {
-    let start = std::time::Instant::now();
-    while !f() {
-        assert!(start.elapsed() < Duration::from_secs(60), "{what}");
-        thread::yield_now();
     }
 }
 

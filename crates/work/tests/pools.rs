@@ -2,9 +2,13 @@
 //! again, and who comes when nobody can be made.
 #![cfg(not(loom))]
 
+#[path = "../../wait/tests/support/patience.rs"]
+mod patience;
+
 use layercake_sync::TaskCx;
 use layercake_wait::host::std::{StdHost, enter, spawn};
 use layercake_work::{Queued, Running, Seat};
+use patience::until;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -32,17 +36,6 @@ fn asleep<R>(f: impl FnOnce() -> R) -> R {
     // SAFETY: SEAT, as above.
     unsafe { seat.worker_running() };
     result
-}
-
-/// How long a test waits for what must happen: far longer than anything takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(if cfg!(miri) { 1200 } else { 120 });
-
-fn until(what: &str, f: impl Fn() -> bool) {
-    let start = std::time::Instant::now();
-    while !f() {
-        assert!(start.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_micros(100));
-    }
 }
 
 /// A host: makes workers as they are asked for, as long as `may` says so.

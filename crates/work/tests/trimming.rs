@@ -1,19 +1,14 @@
 //! Who leaves a queue that has more workers than it needs: those who were idle all the time.
 #![cfg(not(loom))]
 
+#[path = "../../wait/tests/support/patience.rs"]
+mod patience;
+
 use layercake_wait::host::std::{StdHost, enter, spawn};
-use std::time::Duration;
+use patience::until;
 
 type Work = layercake_work::Work<StdHost>;
 type WorkQueue = layercake_work::WorkQueue<StdHost>;
-
-fn until(what: &str, f: impl Fn() -> bool) {
-    let start = std::time::Instant::now();
-    while !f() {
-        assert!(start.elapsed() < Duration::from_secs(60), "{what}");
-        std::thread::yield_now();
-    }
-}
 
 #[test]
 fn who_was_needed_since_the_last_look_stays() {

@@ -5,8 +5,11 @@ mod barrier;
 mod cancelling;
 mod channel;
 mod closing;
+mod condvar;
 mod futures;
 mod interval;
+#[path = "../support/patience.rs"]
+mod patience;
 mod permits;
 mod rwlock;
 

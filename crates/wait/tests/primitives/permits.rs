@@ -3,6 +3,7 @@
 use super::soon;
 use layercake_wait::host::std::{StdHost, enter, spawn};
 use layercake_wait::{Semaphore, TimedOut};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 type Permits = Semaphore<StdHost>;
@@ -88,4 +89,30 @@ fn who_gives_up_lets_the_next_one_through() {
 fn a_request_that_cannot_be_served_is_refused() {
     let permits = Permits::new("p", 0);
     enter(|cx| permits.acquire_many(cx, Permits::MAX_PERMITS + 1));
+}
+
+/// A try that another comes before looks again, and takes no more than there is.
+#[test]
+fn tries_at_once_take_no_more_than_there_is() {
+    let rounds = if cfg!(miri) { 20 } else { 200_000 };
+    let permits = Arc::new((
+        Semaphore::<StdHost>::new("permits", 1),
+        AtomicBool::new(false),
+    ));
+    let threads = [(); 3].map(|()| {
+        let permits = permits.clone();
+        spawn(move |_| {
+            for _ in 0..rounds {
+                if permits.0.try_acquire() {
+                    assert!(!permits.1.swap(true, SeqCst), "one permit, and two have it");
+                    permits.1.store(false, SeqCst);
+                    permits.0.release();
+                }
+            }
+        })
+    });
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
+    assert_eq!(permits.0.permits(), 1);
 }
