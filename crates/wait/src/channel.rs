@@ -33,10 +33,10 @@ mod send;
 
 pub use error::{SendDeadlineError, SendError, TryRecvError, TrySendError};
 
+use crate::hand_over::{Batch, hand_over, take, unpark_masked};
 use crate::host::Host;
 use crate::list::List;
 use crate::node::{Node, state};
-use crate::queue::{Batch, hand_over, unpark_masked};
 use crate::stats::{self, Event, Watch};
 use core::fmt;
 use core::ptr::NonNull;
@@ -83,7 +83,7 @@ pub struct Channel<T, const N: usize, H: Host> {
 /// What the lock protects: values in the order in which they were sent, and who waits at either end.
 struct Line<T, const N: usize, H: Host> {
     closed: bool,
-    waiting: List<H>,
+    waiting: List<Node<H>>,
     values: Deque<T, N>,
 }
 
@@ -129,14 +129,8 @@ impl<T, const N: usize, H: Host> Channel<T, N, H> {
             // From here on nobody joins: so this ends (W5).
             line.closed = true;
             line.waiting.pop_while(|node| {
-                if batch.is_full() {
-                    return false;
-                }
-                self.note(Event::Leaves);
-                self.note(Event::Sent);
-                // SAFETY: NODE-LOCK: the lock is held, and it is taken off the list.
-                let _ = batch.push(unsafe { hand_over(node, state::WOKEN_ALL) }); // there is room
-                true
+                // SAFETY: NODE-LOCK: the lock is held, and `pop_while` takes off what this says true of.
+                unsafe { take(node, state::WOKEN_ALL, &mut batch, |event| self.note(event)) }
             });
             let more = !line.waiting.is_empty();
             drop(line);

@@ -11,9 +11,11 @@ pub mod completion;
 pub mod condvar;
 pub mod conformance;
 pub mod future;
+mod hand_over;
 pub mod host;
 pub mod interval;
-mod list;
+#[doc(hidden)]
+pub mod list;
 #[cfg(not(feature = "mutants"))]
 mod mutant;
 #[cfg(feature = "mutants")]
@@ -22,6 +24,7 @@ pub mod mutant;
 pub mod mutex;
 mod node;
 mod owner;
+mod park;
 pub mod queue;
 pub mod rwlock;
 pub mod semaphore;

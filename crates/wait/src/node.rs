@@ -4,7 +4,7 @@
 //! [`crate::queue`] and [`crate::waiter`].
 
 use crate::host::Host;
-use crate::list::Links;
+use crate::list::{Linked, Links};
 use crate::stats::Stamp;
 use core::cell::Cell;
 use core::marker::PhantomPinned;
@@ -58,7 +58,7 @@ pub(crate) struct Node<H: Host> {
     /// Beside `mode` in size and place: both are set in one store.
     pub state: AtomicU32,
     pub mode: Mode,
-    pub links: Links<H>,
+    pub links: Links<Self>,
     /// The order of arrival.
     pub ticket: Cell<u64>,
     /// Whom to unpark. `Some` whenever it is linked.
@@ -79,5 +79,14 @@ impl<H: Host> Node<H> {
             woken: Stamp::new(),
             _pin: PhantomPinned,
         }
+    }
+}
+
+// SAFETY: LIST-LINKS: a field. NODE-LOCK: whoever has the list holds the lock that it is under, and what it
+// links is touched by its owner only under the same lock; handles (`H::Task`) may be used from any thread.
+unsafe impl<H: Host> Linked for Node<H> {
+    #[inline(always)]
+    fn links(&self) -> &Links<Self> {
+        &self.links
     }
 }

@@ -37,6 +37,7 @@
 //! waiter need not take the lock to leave. Should it be gone altogether when `unpark` comes, the
 //! handle is still good (HOST, 3).
 
+use crate::hand_over::{BATCH, Batch, hand_over, take};
 use crate::host::Host;
 use crate::list::List;
 use crate::mutant::mutant;
@@ -44,18 +45,11 @@ use crate::node::{Node, state};
 use crate::stats::{Event, Watch};
 use core::num::NonZeroUsize;
 use core::ptr::NonNull;
-use core::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
-use heapless::Vec;
+use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 use layercake_sync::facade::{AtomicBool, AtomicU32, const_unless_loom, fence};
-use layercake_sync::{Atomic, Cpu, IrqOff, SpinGuard, SpinLock};
+use layercake_sync::{Atomic, IrqOff, SpinGuard, SpinLock};
 
 mod grant;
-
-/// How many waiters are woken for each time that the lock is taken (W6).
-///
-/// So long is the longest stretch with interrupts masked: 16 unlinks.
-/// In models it is two, so that three waiters make more than one batch.
-pub(crate) const BATCH: usize = if cfg!(loom) { 2 } else { 16 };
 
 /// Threads that wait for one kind of event.
 ///
@@ -84,8 +78,8 @@ pub struct WaitQueue<H: Host> {
 
 /// What the lock protects.
 pub(crate) struct Lists<H: Host> {
-    exclusive: List<H>,
-    shared: List<H>,
+    exclusive: List<Node<H>>,
+    shared: List<Node<H>>,
     /// The next to arrive gets this. 64 bits do not come round.
     next_ticket: u64,
 }
@@ -224,13 +218,13 @@ impl<H: Host> WaitQueue<H> {
                 is_due(node, end)
                     && batch.len() < most
                     // SAFETY: NODE-LOCK: the lock is held, and `pop_while` takes off what this says true of.
-                    && unsafe { self.take(node, how, &mut batch) }
+                    && unsafe { take(node, how, &mut batch, |event| self.note(event)) }
             });
             let exclusive = batch.len();
             lists.shared.pop_while(|node| {
                 is_due(node, end)
                     // SAFETY: as above. A shared waiter has no wake-one to pass on.
-                    && unsafe { self.take(node, state::WOKEN_ALL, &mut batch) }
+                    && unsafe { take(node, state::WOKEN_ALL, &mut batch, |event| self.note(event)) }
             });
             let taken = batch.len();
             self.count(-(taken as i32));
@@ -247,25 +241,6 @@ impl<H: Host> WaitQueue<H> {
                 return woken;
             }
         }
-    }
-
-    /// Gives `node` back to its owner, to be unparked with the batch. False, with nothing done, if there
-    /// is no room in that.
-    ///
-    /// # Safety
-    ///
-    /// NODE-LOCK: the caller holds the lock, `node` is on one of the lists, and if this says true the caller
-    /// takes it off without touching it.
-    #[inline(always)]
-    unsafe fn take(&self, node: NonNull<Node<H>>, how: u32, batch: &mut Batch<H>) -> bool {
-        if batch.is_full() {
-            return false;
-        }
-        self.note(Event::Leaves);
-        self.note(Event::Sent);
-        // SAFETY: NODE-LOCK, by the caller's promise.
-        let _ = batch.push(unsafe { hand_over(node, how) }); // there is room
-        true
     }
 
     /// Puts `node` on the queue; the waiter's half of W1.
@@ -290,7 +265,7 @@ impl<H: Host> WaitQueue<H> {
         }
         if (keep_place && !list.is_due(node.ticket.get())) || mutant!(LastInFirstOut) {
             // SAFETY: NODE-PINNED, by the caller's promise; nobody makes a `&mut` to a linked node.
-            unsafe { list.push_front(node) };
+            unsafe { list.push_front(NonNull::from(node)) };
         } else {
             node.ticket.set(lists_now.next_ticket);
             lists_now.next_ticket += 1;
@@ -373,56 +348,11 @@ trait IsDue {
     fn is_due(&self, end: u64) -> bool;
 }
 
-impl<H: Host> IsDue for List<H> {
+impl<H: Host> IsDue for List<Node<H>> {
     #[inline(always)]
     fn is_due(&self, end: u64) -> bool {
         self.first().is_some_and(|node| node.ticket.get() < end)
     }
-}
-
-/// Those to be woken once the lock is free.
-pub(crate) type Batch<H> = Vec<<H as Host>::Task, BATCH>;
-
-/// Gives an unlinked node back to its owner; returns whom to unpark once the lock is free.
-///
-/// # Safety
-///
-/// NODE-LOCK: the caller holds the lock under which `node` was linked until now. It does not touch the
-/// node again.
-#[inline(always)]
-pub(crate) unsafe fn hand_over<H: Host>(node: NonNull<Node<H>>, how: u32) -> H::Task {
-    // SAFETY: NODE-LAST: its owner leaves it alone, and where it is, until it sees the state below.
-    let node = unsafe { node.as_ref() };
-    node.woken.set::<H>();
-    if mutant!(StateBeforeHandle) {
-        node.state.store(how, Release);
-    }
-    // SAFETY: NODE-LOCK. The owner does not touch the cell before it sees the state below.
-    let task = node.task.with(|task| unsafe { (*task).clone() });
-    node.state.store(how, Release); // NODE-LAST
-    match task {
-        Some(task) => task,
-        None => {
-            debug_assert!(false, "a linked node without a task");
-            // SAFETY: NODE-OWNER: whoever links a node has given it a task (see `link`), and takes it
-            // back only when it is off the queue.
-            unsafe { core::hint::unreachable_unchecked() }
-        }
-    }
-}
-
-/// [`Host::unpark_masked`] as a function of its own: for wakes that are inlined.
-///
-/// # Safety
-///
-/// CPU-MASK: as there.
-#[inline(never)]
-pub(crate) unsafe fn unpark_masked<H: Host>(
-    task: H::Task,
-    state: <H::Cpu as Cpu>::IrqState,
-) -> NonZeroUsize {
-    // SAFETY: CPU-MASK, by the caller's promise.
-    unsafe { H::unpark_masked(&task, state) }
 }
 
 impl<H: Host> core::fmt::Debug for WaitQueue<H> {

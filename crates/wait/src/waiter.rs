@@ -20,6 +20,7 @@
 use crate::host::Host;
 use crate::mutant::mutant;
 use crate::node::{Mode, Node, state};
+use crate::park::{LookFirst, park};
 use crate::queue::WaitQueue;
 use crate::stats::Event;
 use crate::time::Instant;
@@ -40,14 +41,6 @@ impl core::fmt::Display for TimedOut {
 }
 
 impl core::error::Error for TimedOut {}
-
-/// Whether a waiter looks if it was woken before it parks. It need not if it has not parked since it was
-/// put on the queue: then a wake has left its permit, and the park returns at once.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum LookFirst {
-    Yes,
-    No,
-}
 
 /// One thread's place on a wait queue, on its own stack.
 ///
@@ -211,23 +204,15 @@ impl<'q, H: Host> Waiter<'q, H> {
         look_first: LookFirst,
         tell: impl Fn(&'static str),
     ) -> Result<(), TimedOut> {
-        let mut parked = false;
-        while (look_first == LookFirst::No && !parked)
-            || self.node.state.load(Acquire) == state::WAITING
-        {
-            tell(queue.name());
-            let extends = parked && mutant!(VainWakeExtends);
-            H::park(cx, deadline.filter(|_| !extends));
-            parked = true;
-            if let Some(deadline) = deadline
-                && self.is_waiting()
-                && H::now() >= deadline
-                && (self.withdraw() || mutant!(DeadlineIgnoresWake))
-            {
-                return Err(TimedOut);
-            }
-        }
-        if parked {
+        let woken = park(
+            &self.node,
+            cx,
+            deadline,
+            look_first,
+            || tell(queue.name()),
+            || self.withdraw(),
+        )?;
+        if woken.parked {
             queue.note_run(&self.node.woken);
         }
         Ok(())

@@ -43,7 +43,6 @@
 
 use crate::const_unless_loom;
 use crate::delay::Delays;
-use crate::list::Links;
 use crate::mutant::mutant;
 use crate::owner::Release;
 use crate::queue::{Queued, WorkQueue};
@@ -55,6 +54,7 @@ use layercake_sync::facade::{AtomicPtr, AtomicU32, UnsafeCell};
 use layercake_sync::{Cpu, TaskCx};
 use layercake_timer::Timer;
 use layercake_wait::Host;
+use layercake_wait::list::{Linked, Links};
 
 /// Runs the function of the `Work` around an item. Safety: RUN-OWNS, ITEM-FIRST.
 pub(crate) type Call<H> = unsafe fn(NonNull<Item<H>>, &'static WorkQueue<H>, &mut TaskCx);
@@ -68,7 +68,7 @@ pub(crate) struct Item<H: Host> {
     /// Which queue's worker runs it, or ran it last. Written before RUNNING goes on.
     runner: AtomicPtr<WorkQueue<H>>,
     /// In the list of the queue that has it; under that queue's lock.
-    pub(crate) links: Links<H>,
+    pub(crate) links: Links<Self>,
     /// When it came to the queue that has it; under that queue's lock.
     ticket: UnsafeCell<u64>,
     /// The reference that is held while it is busy. Written by the queuer that found it idle,
@@ -82,6 +82,14 @@ pub(crate) struct Item<H: Host> {
     target: UnsafeCell<Option<&'static WorkQueue<H>>>,
     call: Call<H>,
     pub(crate) name: &'static str,
+}
+
+// SAFETY: LIST-LINKS: a field; QUEUE-LOCK: whoever has the list holds the lock of its queue.
+unsafe impl<H: Host> Linked for Item<H> {
+    #[inline(always)]
+    fn links(&self) -> &Links<Self> {
+        &self.links
+    }
 }
 
 impl<H: Host> Item<H> {

@@ -12,7 +12,6 @@ mod delay;
 mod flush;
 mod item;
 mod leave;
-mod list;
 mod lists;
 mod mutant;
 mod owner;

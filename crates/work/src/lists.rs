@@ -3,7 +3,6 @@
 
 use crate::const_unless_loom;
 use crate::item::{Item, Turn};
-use crate::list::List;
 use crate::mutant::mutant;
 use crate::pool::Asked;
 use crate::queue::WorkQueue;
@@ -14,13 +13,14 @@ use core::sync::atomic::Ordering::Relaxed;
 use intrusive_collections::{LinkedList, SinglyLinkedList, UnsafeRef};
 use layercake_sync::TaskAtomic;
 use layercake_wait::Host;
+use layercake_wait::list::List;
 
 /// What the lock protects.
 pub(crate) struct Inner<H: Host> {
     /// Items to run, by ticket.
-    pub(crate) ready: List<H>,
+    pub(crate) ready: List<Item<H>>,
     /// Items whose turn came while they ran elsewhere. They are few: no more than run elsewhere.
-    pub(crate) parked: List<H>,
+    pub(crate) parked: List<Item<H>>,
     /// How many these are.
     pub(crate) set_aside: usize,
     /// Everybody who works here now.

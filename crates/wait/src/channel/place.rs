@@ -12,8 +12,8 @@
 
 use super::Channel;
 use crate::host::Host;
-use crate::mutant::mutant;
 use crate::node::{Mode, Node, state};
+use crate::park::{LookFirst, park};
 use crate::stats::{self, Event};
 use crate::time::Instant;
 use core::mem::MaybeUninit;
@@ -108,27 +108,22 @@ impl<T, const N: usize, H: Host> Channel<T, N, H> {
             sends,
         };
         let node = &place.node;
-        let how = loop {
-            H::blocked_on(self.name);
-            H::park(cx, deadline);
-            if let Some(deadline) = deadline
-                && node.state.load(Acquire) == state::WAITING
-                && H::now() >= deadline
-                && (self.withdraw(node) || mutant!(DeadlineIgnoresWake))
-            {
-                core::mem::forget(leaver);
-                self.note(Event::TimedOut);
-                return End::TimedOut;
-            }
-            let how = node.state.load(Acquire);
-            if how != state::WAITING {
-                break how;
-            }
-        };
+        let woken = park(
+            node,
+            cx,
+            deadline,
+            LookFirst::No,
+            || H::blocked_on(self.name),
+            || self.withdraw(node),
+        );
         core::mem::forget(leaver);
+        let Ok(woken) = woken else {
+            self.note(Event::TimedOut);
+            return End::TimedOut;
+        };
         stats::note_run::<H>(&self.watch, self.name, &node.woken);
         self.note(Event::Consumed);
-        match how {
+        match woken.how {
             state::WOKEN_ONE => End::Served,
             _ => End::Closed,
         }

@@ -2,7 +2,8 @@
 //!
 //! For [`crate::semaphore`], which knows how many permits there are. Here is only who is next.
 
-use super::{Batch, WaitQueue};
+use super::WaitQueue;
+use crate::hand_over::{Batch, take as take_off};
 use crate::host::Host;
 use crate::node::state;
 
@@ -28,7 +29,7 @@ impl<H: Host> WaitQueue<H> {
                 // takes off what this says true of.
                 unsafe {
                     take(node.as_ref().mode.permits())
-                        && self.take(node, state::WOKEN_ONE, &mut batch)
+                        && take_off(node, state::WOKEN_ONE, &mut batch, |event| self.note(event))
                 }
             });
             self.count(-(batch.len() as i32));
