@@ -210,6 +210,28 @@ mod tests {
         }
     }
 
+    /// Half of the count's range ahead is ended, the other half is not.
+    #[test]
+    fn a_run_has_ended_for_half_of_the_count() {
+        for start in [0, 1, 511, 512, 1023] {
+            let after = |runs: u32| State(((start + runs) & 0x3ff) * RUNS_ONE).queued();
+            assert!(after(0).has_run(start) && after(511).has_run(start));
+            assert!(!after(512).has_run(start) && !after(1023).has_run(start));
+        }
+    }
+
+    #[test]
+    fn only_what_is_neither_pending_nor_disabled_is_admitted() {
+        let disabled = State::IDLE.disable().unwrap();
+        for state in [State::IDLE, State::IDLE.set_aside(), State(State::RUN)] {
+            assert!(state.admits());
+            assert!(!state.queued().admits());
+            let disabled = State(state.0 | disabled.0);
+            assert!(!disabled.admits() && !disabled.queued().admits());
+        }
+        assert!(!State(PENDING | DISABLED).admits());
+    }
+
     #[test]
     fn disabling_has_a_limit() {
         let mut s = State::IDLE;

@@ -158,3 +158,54 @@ fn nobody_is_called_who_is_not_needed() {
     QUEUE.close();
     workers.into_iter().for_each(|one| one.join().unwrap());
 }
+
+/// `StdHost`, whose wakes return when the one who was woken sleeps again.
+struct Patient;
+
+static PATIENT_WAKES: AtomicUsize = AtomicUsize::new(0);
+static LONG: layercake_work::WorkQueue<Patient> = layercake_work::WorkQueue::ordered("ordered");
+
+// SAFETY: HOST: it is `StdHost` in all that counts.
+unsafe impl Host for Patient {
+    type Cpu = <StdHost as Host>::Cpu;
+    type Task = Thread;
+
+    fn current() -> Thread {
+        StdHost::current()
+    }
+    fn park(cx: &mut TaskCx, deadline: Option<Instant>) {
+        StdHost::park(cx, deadline);
+    }
+    fn unpark(task: &Thread) {
+        StdHost::unpark(task);
+        if LONG.report().closed && PATIENT_WAKES.fetch_add(1, SeqCst) < 5 {
+            until("nobody sleeps", || LONG.report().idle == 1);
+        }
+    }
+    fn now() -> Instant {
+        StdHost::now()
+    }
+}
+
+/// Those who sleep are told of the end of a queue, and sleep on if there is an item that they must not
+/// run yet: they are told once, and one for the rescuer.
+#[test]
+fn those_who_sleep_are_told_of_the_end_once() {
+    type Work<T> = layercake_work::Work<Patient, T>;
+    static PENDING: Work<()> = Work::new("pending", |_, _| {});
+    let meeting = Arc::new(Barrier::new(2));
+    let long = Arc::new(Work::with_data("long", meeting.clone(), |run, _| {
+        run.wait();
+    }));
+    let workers = [(); 2].map(|()| spawn(|cx| LONG.run_worker(cx)));
+    until("they do not sleep", || LONG.report().idle == 2);
+    assert!(LONG.queue(&long).accepted());
+    until("it does not begin", || long.is_running());
+    assert!(LONG.queue(&PENDING).accepted());
+    LONG.close();
+    let wakes = PATIENT_WAKES.swap(5, SeqCst);
+    assert!((1..=2).contains(&wakes), "{wakes}");
+    meeting.wait();
+    workers.into_iter().for_each(|one| one.join().unwrap());
+    assert_eq!(LONG.report().ran, 2);
+}

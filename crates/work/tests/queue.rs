@@ -56,6 +56,9 @@ fn the_answers() {
     assert_eq!(RUNS.load(Relaxed), 2);
     assert!(!ITEM.is_pending() && !ITEM.is_running());
     assert_eq!(QUEUE.queue(&ITEM), Queued::Closed);
+    let accepted = [Queued::New, Queued::Coalesced, Queued::WillRunAgain];
+    assert!(accepted.into_iter().all(Queued::accepted));
+    assert!(!Queued::Closed.accepted() && !Queued::Disabled.accepted());
 }
 
 #[test]

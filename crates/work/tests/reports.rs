@@ -28,6 +28,7 @@ fn an_item_says_what_is_to_become_of_it() {
     assert!(QUEUE.queue(&ITEM).accepted());
     says(&ITEM, "Work {", &["pending: true", "running: false"]);
     says(&QUEUE, "WorkQueue {", &["\"queue\"", "pending: 1"]);
+    assert_eq!(QUEUE.report().ran, 0);
     assert_eq!(enter(|cx| QUEUE.run_ready(cx)), 1);
 }
 
@@ -44,10 +45,27 @@ fn those_around_a_queue_say_which() {
     enter(|cx| {
         let owned = STORE.make("owned", 2, cx);
         says(&owned, "OwnedQueue(", &["\"owned\""]);
+        assert_eq!(owned.name(), "owned");
         let scoped = QUEUE.scope(cx, |scope, _| {
             says(scope, "Scope {", &["\"scoped\"", "busy: 0"]);
         });
         assert!(scoped.is_ok());
         assert!(owned.destroy(cx).is_ok());
+    });
+}
+
+#[test]
+fn a_seat_says_where_it_is() {
+    static QUEUE: WorkQueue = WorkQueue::new("queue");
+    QUEUE.close();
+    enter(|cx| {
+        let sits = std::cell::Cell::new(false);
+        QUEUE.run_worker_seated(cx, |seat| {
+            assert_ne!(sits.replace(seat.is_some()), seat.is_some());
+            let Some(seat) = seat else { return };
+            let place = format!("{:?}", seat.address());
+            says(&seat, "Seat(", &[&place]);
+        });
+        assert!(!sits.get(), "the seat is not taken back");
     });
 }

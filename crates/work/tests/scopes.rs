@@ -2,10 +2,15 @@
 //! the scope has ended.
 #![cfg(not(loom))]
 
+#[path = "../../wait/tests/support/patience.rs"]
+mod patience;
+
 use layercake_sync::TaskCx;
 use layercake_wait::host::std::{StdHost, enter, spawn};
 use layercake_work::{QueueStore, Queued, Running};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use patience::until;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
 
 type Work<T = ()> = layercake_work::Work<StdHost, T>;
 type WorkQueue = layercake_work::WorkQueue<StdHost>;
@@ -136,4 +141,43 @@ fn a_queue_is_not_destroyed_by_its_own_item() {
     queue.queue_boxed(Box::pin(item)).unwrap();
     spawn(move |cx| queue.run_worker(cx)).join().unwrap();
     assert!(queue.report().closed);
+}
+
+/// A queue that was dropped with something on it is not given to the next, until that is done.
+#[test]
+fn a_queue_that_is_not_empty_is_not_used_again() {
+    static STORE: QueueStore<StdHost> = QueueStore::new();
+    let make = || enter(|cx| STORE.make("driver", 2, cx));
+    let item = std::sync::Arc::new(Work::new("item", |_, _| {}));
+    let owned = make();
+    let queue = owned.queue();
+    assert!(queue.queue(&item).accepted());
+    drop(owned);
+    let other = make();
+    assert!(!std::ptr::eq(other.queue(), queue));
+    assert_eq!(enter(|cx| queue.run_ready(cx)), 1);
+    let again = make();
+    assert!(std::ptr::eq(again.queue(), queue));
+}
+
+/// To be destroyed it needs to have no worker, too, whatever keeps that one.
+#[test]
+fn destroying_waits_for_the_last_worker() {
+    static STORE: QueueStore<StdHost> = QueueStore::new();
+    static DESTROYED: AtomicBool = AtomicBool::new(false);
+    let owned = enter(|cx| STORE.make("driver", 1, cx));
+    let queue = owned.queue();
+    let worker = spawn(move |cx| {
+        queue.run_worker_seated(cx, |seat| {
+            let end = std::time::Instant::now() + Duration::from_millis(50);
+            while seat.is_none() && std::time::Instant::now() < end {
+                assert!(!DESTROYED.load(Relaxed), "and a worker was there");
+                std::thread::yield_now();
+            }
+        });
+    });
+    until("the worker does not come", || queue.report().idle == 1);
+    enter(|cx| owned.destroy(cx)).expect("this is no worker");
+    DESTROYED.store(true, Relaxed);
+    worker.join().unwrap();
 }

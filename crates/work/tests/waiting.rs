@@ -1,9 +1,8 @@
 //! Cancelling, flushing, draining, limits and reports, on threads of the workstation.
 #![cfg(not(loom))]
 
-use layercake_sync::TaskCx;
 use layercake_wait::host::std::{StdHost, enter, spawn};
-use layercake_work::{Queued, WouldDeadlock};
+use layercake_work::Queued;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
@@ -94,53 +93,6 @@ fn flush_waits_for_what_came_before_and_not_for_what_comes() {
     });
     QUEUE.close();
     worker.join().unwrap();
-}
-
-/// K5: each way to wait for one's own worker is refused, with the names.
-#[test]
-fn waiting_for_oneself_is_refused() {
-    static QUEUE: WorkQueue = WorkQueue::new("own");
-    static OTHER: Work = Work::new("other", |_, _| {});
-    static ITEM: Work = Work::new("item", |run, cx: &mut TaskCx| {
-        let refused: WouldDeadlock = QUEUE.flush(cx).unwrap_err();
-        assert_eq!((refused.queue, refused.item), ("own", "item"));
-        assert_eq!(refused.through().count(), 0);
-        assert_eq!(QUEUE.drain(cx), Err(refused));
-        assert_eq!(run.work().flush(cx), Err(refused));
-        assert_eq!(run.work().cancel_sync(cx), Err(refused));
-        assert_eq!(QUEUE.queue(&OTHER), Queued::New);
-        assert_eq!(OTHER.flush(cx), Err(refused), "the only worker is this one");
-        assert_eq!(OTHER.cancel_sync(cx), Ok(true));
-        assert_eq!(OTHER.flush(cx), Ok(()));
-        assert_eq!(
-            refused.to_string(),
-            "item `item` would wait for its own worker of queue `own`"
-        );
-        QUEUE.close();
-    });
-    assert_eq!(QUEUE.queue(&ITEM), Queued::New);
-    let worker = spawn(|cx| QUEUE.run_worker(cx));
-    worker.join().unwrap();
-    assert_eq!(QUEUE.queue(&ITEM), Queued::Closed, "enabled again");
-}
-
-/// With another worker there is no deadlock, so an item may wait for another of its own queue.
-#[test]
-fn waiting_for_another_worker_of_the_same_queue() {
-    static QUEUE: WorkQueue = WorkQueue::new("two");
-    static OTHER: Work = Work::new("other", |_, _| {});
-    static ITEM: Work = Work::new("item", |_, cx: &mut TaskCx| {
-        while QUEUE.report().workers < 2 {
-            std::thread::yield_now();
-        }
-        assert!(QUEUE.queue(&OTHER).accepted());
-        OTHER.flush(cx).unwrap();
-        assert!(!OTHER.is_pending() && !OTHER.is_running());
-        QUEUE.close();
-    });
-    assert_eq!(QUEUE.queue(&ITEM), Queued::New);
-    let workers = [(); 2].map(|()| spawn(|cx| QUEUE.run_worker(cx)));
-    workers.into_iter().for_each(|w| w.join().unwrap());
 }
 
 /// A blocked item keeps nobody from the other workers, and the report names it (K6).
@@ -274,84 +226,4 @@ fn every_joined_call_is_counted() {
     let report = QUEUE.report();
     assert_eq!((report.queued, report.coalesced), (calls, calls - 1));
     assert_eq!((report.ran, report.cancelled), (1, 0));
-}
-
-/// K5: items on three queues that wait for one another in a circle. The last to wait is refused, with
-/// the way round; the others go on.
-#[test]
-fn a_cycle_of_queues_is_refused() {
-    static QUEUES: [WorkQueue; 3] = [
-        WorkQueue::new("red"),
-        WorkQueue::new("green"),
-        WorkQueue::new("blue"),
-    ];
-    static REFUSED: Mutex<Vec<WouldDeadlock>> = Mutex::new(Vec::new());
-    static RUNNING: AtomicU32 = AtomicU32::new(0);
-    fn wait_for_next(run: &layercake_work::Running<'_, StdHost, usize>, cx: &mut TaskCx) {
-        // None waits before all run, or a flush finds nothing to wait for.
-        RUNNING.fetch_add(1, Relaxed);
-        while RUNNING.load(Relaxed) < 3 {
-            std::thread::yield_now();
-        }
-        if let Err(refused) = QUEUES[(**run + 1) % 3].flush(cx) {
-            REFUSED.lock().unwrap().push(refused);
-        }
-    }
-    static ITEMS: [Work<usize>; 3] = [
-        Work::with_data("rose", 0, wait_for_next),
-        Work::with_data("leaf", 1, wait_for_next),
-        Work::with_data("sky", 2, wait_for_next),
-    ];
-    for (queue, item) in QUEUES.iter().zip(&ITEMS) {
-        assert_eq!(queue.queue(item), Queued::New);
-        queue.close();
-    }
-    let workers: Vec<_> = QUEUES
-        .iter()
-        .map(|queue| spawn(|cx| queue.run_worker(cx)))
-        .collect();
-    workers.into_iter().for_each(|w| w.join().unwrap());
-    let refused = REFUSED.lock().unwrap();
-    assert_eq!(refused.len(), 1);
-    let way: Vec<_> = refused[0].through().map(|link| link.item).collect();
-    let text = refused[0].to_string();
-    match refused[0].item {
-        "rose" => assert_eq!(way, ["leaf", "sky"]),
-        "leaf" => assert_eq!(way, ["sky", "rose"]),
-        _ => assert_eq!(
-            text,
-            "item `sky` of queue `blue` would wait for `rose` of `red`, that waits for `leaf` of \
-             `green`, that waits for it"
-        ),
-    }
-}
-
-/// K5: two items that cancel each other.
-#[test]
-fn cancelling_each_other_is_refused() {
-    static QUEUES: [WorkQueue; 2] = [WorkQueue::new("one"), WorkQueue::new("two")];
-    static REFUSED: AtomicU32 = AtomicU32::new(0);
-    static RUNNING: AtomicU32 = AtomicU32::new(0);
-    fn cancel_other(run: &layercake_work::Running<'_, StdHost, usize>, cx: &mut TaskCx) {
-        RUNNING.fetch_add(1, Relaxed);
-        while RUNNING.load(Relaxed) < 2 {
-            std::thread::yield_now();
-        }
-        if ITEMS[1 - **run].cancel_sync(cx).is_err() {
-            REFUSED.fetch_add(1, Relaxed);
-        }
-    }
-    static ITEMS: [Work<usize>; 2] = [
-        Work::with_data("this", 0, cancel_other),
-        Work::with_data("that", 1, cancel_other),
-    ];
-    for (queue, item) in QUEUES.iter().zip(&ITEMS) {
-        assert_eq!(queue.queue(item), Queued::New);
-        queue.close();
-    }
-    let workers = QUEUES
-        .each_ref()
-        .map(|queue| spawn(|cx| queue.run_worker(cx)));
-    workers.into_iter().for_each(|w| w.join().unwrap());
-    assert_eq!(REFUSED.load(Relaxed), 1);
 }
