@@ -57,10 +57,10 @@ const CRATES: [(&str, &[Round]); 5] = [
         &[
             Round {
                 options: "--features stats",
-                ..Round::of("--test primitives --test queue --test hosts")
+                ..Round::of("--lib --test primitives --test queue --test hosts")
             },
             Round::of(
-                "--lib --test reports --test conformance --test interrupts --test seeded --test sequential",
+                "--test reports --test conformance --test interrupts --test seeded --test sequential",
             ),
             Round {
                 options: "--features stats",
@@ -71,9 +71,10 @@ const CRATES: [(&str, &[Round]); 5] = [
     (
         "work",
         &[
-            Round::of("--lib --test queue --test waiting"),
+            Round::of("--lib --test queue --test recruiting --test waiting --test waits"),
             Round::of(
-                "--test delays --test idling --test pools --test reports --test scopes --test trimming",
+                "--test cycles --test delays --test gates --test idling --test pools --test reports \
+                 --test scopes --test trimming",
             ),
             Round::of("--test interrupts --test seeded --test sequential --test torture"),
         ],

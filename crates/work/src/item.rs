@@ -393,3 +393,29 @@ pub(crate) enum Turn {
     /// It is PARKED now: it runs elsewhere.
     SetAside,
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use layercake_wait::host::std::StdHost;
+
+    /// The way that is taken when another was faster gives the same answers, and does the same.
+    #[test]
+    fn a_claim_goes_either_way_to_the_same_end() {
+        let disabled = State::IDLE.disable().unwrap();
+        for state in [State::IDLE, State(State::RUN), disabled] {
+            for old in [state, state.queued(), state.queued().join().unwrap()] {
+                for closed in [false, true] {
+                    let items = [(); 2].map(|()| {
+                        let item = Item::<StdHost>::new("item", |_, _, _| {});
+                        item.state.store(old.0, Relaxed);
+                        item
+                    });
+                    let answers = (items[0].claim(closed), items[1].claim_slow(closed));
+                    assert_eq!(answers.0, answers.1, "{old:?} {closed}");
+                    assert_eq!(items[0].state(Relaxed), items[1].state(Relaxed));
+                }
+            }
+        }
+    }
+}

@@ -233,6 +233,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_withdrawn_leaves_nothing_behind() {
+        for state in [State::IDLE, State(State::RUN), State(RUNS)] {
+            let joined = state.queued().join().unwrap();
+            assert_eq!(joined.set_aside().withdrawn(), state);
+        }
+    }
+
+    #[test]
     fn disabling_has_a_limit() {
         let mut s = State::IDLE;
         for _ in 0..63 {

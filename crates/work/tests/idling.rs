@@ -9,7 +9,7 @@ use layercake_sync::TaskCx;
 use layercake_wait::host::std::{StdHost, enter, spawn};
 use layercake_wait::{Host, Instant};
 use patience::until;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::thread::Thread;
 use std::time::Duration;
@@ -85,76 +85,6 @@ fn each_item_calls_a_worker_as_long_as_one_sleeps() {
         }
         until("both run", || QUEUE.report().ran == 2 * round);
     }
-    QUEUE.close();
-    workers.into_iter().for_each(|one| one.join().unwrap());
-}
-
-/// `StdHost`, with a count of its wakes, and a gate behind which those who are woken have to stay.
-struct Gated;
-
-static WAKES: AtomicUsize = AtomicUsize::new(0);
-static CLOSED: AtomicBool = AtomicBool::new(false);
-
-// SAFETY: HOST: it is `StdHost` in all that counts; to return late is nothing that a park must not do.
-unsafe impl Host for Gated {
-    type Cpu = <StdHost as Host>::Cpu;
-    type Task = Thread;
-
-    fn current() -> Thread {
-        StdHost::current()
-    }
-    fn park(cx: &mut TaskCx, deadline: Option<Instant>) {
-        StdHost::park(cx, deadline);
-        until("the gate stays closed", || !CLOSED.load(SeqCst));
-    }
-    fn unpark(task: &Thread) {
-        WAKES.fetch_add(1, SeqCst);
-        StdHost::unpark(task);
-    }
-    fn now() -> Instant {
-        StdHost::now()
-    }
-}
-
-/// Nobody is called for an item that nobody may run yet, nor if somebody is on his way whose own item has
-/// gone. It gets done all the same.
-#[test]
-fn nobody_is_called_who_is_not_needed() {
-    type Work<T> = layercake_work::Work<Gated, T>;
-    static ORDERED: layercake_work::WorkQueue<Gated> =
-        layercake_work::WorkQueue::ordered("one at a time");
-    static QUEUE: layercake_work::WorkQueue<Gated> = layercake_work::WorkQueue::new("two");
-    static ITEMS: [Work<()>; 2] = [const { Work::with_data("item", (), |_, _| {}) }; 2];
-    let workers =
-        [&ORDERED, &ORDERED, &QUEUE, &QUEUE].map(|queue| spawn(move |cx| queue.run_worker(cx)));
-    let sleep = |queue: &layercake_work::WorkQueue<Gated>| queue.report().idle == 2;
-    until("all sleep", || sleep(&ORDERED) && sleep(&QUEUE));
-
-    let meeting = Arc::new(Barrier::new(2));
-    let long = Arc::new(Work::with_data("long", meeting.clone(), |run, _| {
-        run.wait();
-    }));
-    assert!(ORDERED.queue(&long).accepted());
-    until("it runs", || long.is_running());
-    let before = WAKES.load(SeqCst);
-    for item in &ITEMS {
-        assert!(ORDERED.queue(item).accepted());
-    }
-    meeting.wait();
-    until("all have run", || ORDERED.report().ran == 3);
-    assert_eq!(WAKES.load(SeqCst), before, "called with no place free");
-
-    CLOSED.store(true, SeqCst);
-    let [first, second] = &ITEMS;
-    assert!(QUEUE.queue(first).accepted());
-    assert_eq!(WAKES.load(SeqCst), before + 1);
-    assert!(first.cancel());
-    assert!(QUEUE.queue(second).accepted());
-    assert_eq!(WAKES.load(SeqCst), before + 1, "somebody was on his way");
-    CLOSED.store(false, SeqCst);
-    until("it has run", || QUEUE.report().ran == 1);
-
-    ORDERED.close();
     QUEUE.close();
     workers.into_iter().for_each(|one| one.join().unwrap());
 }
