@@ -322,5 +322,28 @@ mod tests {
         let lock = 0_u64;
         held.remove(ptr::from_ref(&lock).cast());
         assert_eq!(held.count(), 0);
+        let locks = [0_u64; NAMED];
+        for one in &locks {
+            held.push(ptr::from_ref(one).cast(), Location::caller(), SOME);
+        }
+        held.remove(ptr::from_ref(&lock).cast());
+        assert_eq!(held.count(), NAMED);
+    }
+
+    #[test]
+    #[cfg(all(feature = "critical-section", not(loom)))]
+    fn those_that_are_gone_do_not_live() {
+        let held = Held::new();
+        let locks = [0_u64; 3];
+        let [a, b, c] = [0, 1, 2].map(|i| ptr::from_ref(&locks[i]).cast());
+        for lock in [a, b, c] {
+            held.push(lock, Location::caller(), SOME);
+        }
+        held.remove(b);
+        assert_eq!((held.count(), held.living()), (3, 2));
+        held.remove(a);
+        assert_eq!((held.count(), held.living()), (3, 1));
+        held.remove(c);
+        assert_eq!((held.count(), held.living()), (0, 0));
     }
 }
