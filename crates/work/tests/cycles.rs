@@ -1,42 +1,29 @@
 //! K5: who would wait for himself is refused, with the way round; who would not is not.
 #![cfg(not(loom))]
 
+#[path = "../../wait/tests/support/like_std.rs"]
+mod like_std;
 #[path = "../../wait/tests/support/patience.rs"]
 mod patience;
 
 use layercake_sync::TaskCx;
-use layercake_wait::host::std::{StdHost, spawn};
-use layercake_wait::{Host, Instant};
+use layercake_wait::host::std::spawn;
 use layercake_work::{LONGEST_CYCLE, Queued, Running, WouldDeadlock};
+use like_std::{LikeStd, Ways};
 use patience::until;
 use std::array::from_fn;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::thread::Thread;
 
 /// `StdHost`, with a note of those who wait for something that must come to an end.
-struct Telling;
+struct TellingWays;
+
+type Telling = LikeStd<TellingWays>;
 
 static BLOCKED: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
 
-// SAFETY: HOST: it is `StdHost` in all that counts.
-unsafe impl Host for Telling {
-    type Cpu = <StdHost as Host>::Cpu;
-    type Task = Thread;
-
-    fn current() -> Thread {
-        StdHost::current()
-    }
-    fn park(cx: &mut TaskCx, deadline: Option<Instant>) {
-        StdHost::park(cx, deadline);
-    }
-    fn unpark(task: &Thread) {
-        StdHost::unpark(task);
-    }
-    fn now() -> Instant {
-        StdHost::now()
-    }
+impl Ways for TellingWays {
     fn blocked_on(_: &'static str) {
         thread_local!(static ME: u64 = const { 0 });
         let me = ME.with(|me| std::ptr::from_ref(me).addr());

@@ -1,19 +1,24 @@
 //! What happens between a wake and the moment at which the one who was woken looks.
 #![cfg(not(loom))]
 
+#[path = "../../wait/tests/support/like_std.rs"]
+mod like_std;
 #[path = "../../wait/tests/support/patience.rs"]
 mod patience;
 
 use layercake_sync::TaskCx;
 use layercake_wait::host::std::{StdHost, spawn};
 use layercake_wait::{Host, Instant};
+use like_std::{LikeStd, Ways};
 use patience::until;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread::{Thread, ThreadId};
 
 /// `StdHost`, with a count of its wakes, and a gate behind which those who are woken have to stay.
-struct Gated;
+struct GatedWays;
+
+type Gated = LikeStd<GatedWays>;
 
 static WAKES: AtomicUsize = AtomicUsize::new(0);
 /// How often a thread had nothing to do.
@@ -25,14 +30,7 @@ static CLOSED: AtomicBool = AtomicBool::new(false);
 /// There is one gate: tests take turns.
 static TURN: Mutex<()> = Mutex::new(());
 
-// SAFETY: HOST: it is `StdHost` in all that counts; to return late is nothing that a park must not do.
-unsafe impl Host for Gated {
-    type Cpu = <StdHost as Host>::Cpu;
-    type Task = Thread;
-
-    fn current() -> Thread {
-        StdHost::current()
-    }
+impl Ways for GatedWays {
     fn park(cx: &mut TaskCx, deadline: Option<Instant>) {
         StdHost::park(cx, deadline);
         until("the gate stays closed", || !CLOSED.load(SeqCst));
@@ -40,9 +38,6 @@ unsafe impl Host for Gated {
     fn unpark(task: &Thread) {
         WAKES.fetch_add(1, SeqCst);
         StdHost::unpark(task);
-    }
-    fn now() -> Instant {
-        StdHost::now()
     }
     fn blocked_on(_: &'static str) {
         BLOCKED.fetch_add(1, SeqCst);

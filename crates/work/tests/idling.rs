@@ -2,12 +2,15 @@
 //! by a thread that spins, is seen by no test that only looks whether it got done.
 #![cfg(not(loom))]
 
+#[path = "../../wait/tests/support/like_std.rs"]
+mod like_std;
 #[path = "../../wait/tests/support/patience.rs"]
 mod patience;
 
 use layercake_sync::TaskCx;
 use layercake_wait::host::std::{StdHost, enter, spawn};
 use layercake_wait::{Host, Instant};
+use like_std::{LikeStd, Ways};
 use patience::until;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
@@ -15,27 +18,16 @@ use std::thread::Thread;
 use std::time::Duration;
 
 /// `StdHost`, with a count of its parks.
-struct Counting;
+struct CountingWays;
+
+type Counting = LikeStd<CountingWays>;
 
 static PARKS: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: HOST: it is `StdHost` in all that counts.
-unsafe impl Host for Counting {
-    type Cpu = <StdHost as Host>::Cpu;
-    type Task = Thread;
-
-    fn current() -> Thread {
-        StdHost::current()
-    }
+impl Ways for CountingWays {
     fn park(cx: &mut TaskCx, deadline: Option<Instant>) {
         PARKS.fetch_add(1, SeqCst);
         StdHost::park(cx, deadline);
-    }
-    fn unpark(task: &Thread) {
-        StdHost::unpark(task);
-    }
-    fn now() -> Instant {
-        StdHost::now()
     }
 }
 
@@ -90,30 +82,19 @@ fn each_item_calls_a_worker_as_long_as_one_sleeps() {
 }
 
 /// `StdHost`, whose wakes return when the one who was woken sleeps again.
-struct Patient;
+struct PatientWays;
+
+type Patient = LikeStd<PatientWays>;
 
 static PATIENT_WAKES: AtomicUsize = AtomicUsize::new(0);
 static LONG: layercake_work::WorkQueue<Patient> = layercake_work::WorkQueue::ordered("ordered");
 
-// SAFETY: HOST: it is `StdHost` in all that counts.
-unsafe impl Host for Patient {
-    type Cpu = <StdHost as Host>::Cpu;
-    type Task = Thread;
-
-    fn current() -> Thread {
-        StdHost::current()
-    }
-    fn park(cx: &mut TaskCx, deadline: Option<Instant>) {
-        StdHost::park(cx, deadline);
-    }
+impl Ways for PatientWays {
     fn unpark(task: &Thread) {
         StdHost::unpark(task);
         if LONG.report().closed && PATIENT_WAKES.fetch_add(1, SeqCst) < 5 {
             until("nobody sleeps", || LONG.report().idle == 1);
         }
-    }
-    fn now() -> Instant {
-        StdHost::now()
     }
 }
 

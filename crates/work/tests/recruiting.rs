@@ -2,13 +2,15 @@
 //! makes workers: each step is the test's.
 #![cfg(not(loom))]
 
+#[path = "../../wait/tests/support/like_std.rs"]
+mod like_std;
 #[path = "../../wait/tests/support/patience.rs"]
 mod patience;
 
-use layercake_sync::TaskCx;
 use layercake_wait::host::std::{StdHost, enter, spawn};
 use layercake_wait::{Host, Instant};
 use layercake_work::Seat;
+use like_std::{LikeStd, Ways};
 use patience::until;
 use std::cell::Cell;
 use std::sync::Arc;
@@ -17,30 +19,19 @@ use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
 /// `StdHost`, with a count of whom a thread woke.
-struct Counting;
+struct CountingWays;
+
+type Counting = LikeStd<CountingWays>;
 
 thread_local! {
     static WAKES: Cell<usize> = const { Cell::new(0) };
     static SEAT: Cell<Option<Seat<Counting>>> = const { Cell::new(None) };
 }
 
-// SAFETY: HOST: it is `StdHost` in all that counts.
-unsafe impl Host for Counting {
-    type Cpu = <StdHost as Host>::Cpu;
-    type Task = Thread;
-
-    fn current() -> Thread {
-        StdHost::current()
-    }
-    fn park(cx: &mut TaskCx, deadline: Option<Instant>) {
-        StdHost::park(cx, deadline);
-    }
+impl Ways for CountingWays {
     fn unpark(task: &Thread) {
         WAKES.set(WAKES.get() + 1);
         StdHost::unpark(task);
-    }
-    fn now() -> Instant {
-        StdHost::now()
     }
 }
 

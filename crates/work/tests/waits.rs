@@ -1,12 +1,15 @@
 //! The histogram of how long items waited, on a clock that stands until it is told to go on.
 #![cfg(not(loom))]
 
+#[path = "../../wait/tests/support/like_std.rs"]
+mod like_std;
+
 use layercake_sync::TaskCx;
-use layercake_wait::host::std::{StdHost, enter};
-use layercake_wait::{Host, Instant};
+use layercake_wait::Instant;
+use layercake_wait::host::std::enter;
 use layercake_work::{WAIT_LIMITS, WaitCounts};
+use like_std::{LikeStd, Ways};
 use std::cell::Cell;
-use std::thread::Thread;
 use std::time::Duration;
 
 thread_local! {
@@ -14,21 +17,13 @@ thread_local! {
 }
 
 /// The host of `std` threads, with that clock.
-struct ClockHost;
+struct ClockHostWays;
 
-// SAFETY: HOST, by the host of `std` threads; (5): the clock is only moved forward.
-unsafe impl Host for ClockHost {
-    type Cpu = <StdHost as Host>::Cpu;
-    type Task = Thread;
+type ClockHost = LikeStd<ClockHostWays>;
 
-    fn current() -> Thread {
-        StdHost::current()
-    }
+impl Ways for ClockHostWays {
     fn park(_: &mut TaskCx, _: Option<Instant>) {
         panic!("nobody would wake the only thread");
-    }
-    fn unpark(task: &Thread) {
-        StdHost::unpark(task);
     }
     fn now() -> Instant {
         Instant::from_nanos(0) + CLOCK.get()
