@@ -49,7 +49,10 @@ const CRATES: [(&str, &[Round]); 5] = [
                 ..Round::of("--test threads")
             },
             // What is there only without a feature.
-            Round::of("--test masks --test runtime_check --test threads"),
+            Round::of(
+                "--test alone --test masks --test reports --test runtime_check --test rw_tries \
+                 --test threads",
+            ),
         ],
     ),
     (

@@ -35,6 +35,17 @@ fn counts<R: RawMutex + Send + Sync>() {
 }
 
 #[test]
+fn an_unmasked_lock_says_whether_it_is_taken() {
+    let lock = Unmasked::<StdCpu>::INIT;
+    assert_eq!(format!("{lock:?}"), "Unmasked { locked: false }");
+    lock.lock();
+    assert_eq!(format!("{lock:?}"), "Unmasked { locked: true }");
+    // SAFETY: LOCK-HELD: just taken.
+    unsafe { lock.unlock() };
+    assert_eq!(format!("{lock:?}"), "Unmasked { locked: false }");
+}
+
+#[test]
 fn unmasked_counts_are_exact() {
     counts::<Unmasked<StdCpu>>();
     counts::<Unmasked<StdCpu, QueuedLock>>();

@@ -1,9 +1,12 @@
-//! Tries for the readers' and the writer's side, while another thread holds the other one.
+//! Tries for the readers' and the writer's side, while another thread holds the other one; and a reader
+//! that waits.
 #![cfg(not(loom))]
 
 use layercake_sync::host::{StdCpu, irqs_masked, task};
 use layercake_sync::{IrqOff, PreemptOff, RwSpinLock};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
+use std::time::Duration;
 
 type Lock = RwSpinLock<u32, PreemptOff<StdCpu>>;
 
@@ -60,4 +63,29 @@ fn a_try_that_fails_masks_nothing() {
             scope.spawn(tries).join().expect("it only tries");
         });
     });
+}
+
+/// Writers take turns in two phases, and a reader waits for one of either.
+#[test]
+fn a_reader_waits_for_a_writer() {
+    let lock = Lock::new(0);
+    for n in 1..=4 {
+        let comes = AtomicBool::new(false);
+        let reads = || {
+            comes.store(true, SeqCst);
+            task(|cx| assert_eq!(*lock.read(cx), n, "it was being written"));
+        };
+        task(|cx| {
+            thread::scope(|scope| {
+                let mut guard = lock.write(cx);
+                scope.spawn(reads);
+                while !comes.load(SeqCst) {
+                    thread::yield_now();
+                }
+                // Time to get in, if nothing keeps it from that.
+                thread::sleep(Duration::from_millis(10));
+                *guard = n;
+            });
+        });
+    }
 }

@@ -30,6 +30,16 @@ const MANY_SEEDS: &str = "-Zmiri-many-seeds=0..16";
 const LOCKS: [&str; 3] = ["--package", "layercake-sync", "--all-features"];
 /// Their tests that are about a feature.
 const WITH_FEATURES: [&str; 3] = ["adapters", "order", "runtime_check"];
+/// Another machine: with words of 32 bits, as those of most firmware.
+const NARROW: &str = "i686-unknown-linux-gnu";
+/// What is run on that one: what splits numbers into words, or counts in them.
+const ON_NARROW: [(&str, &[&str]); 4] = [
+    ("layercake-sync", &["alone", "cells", "defaults"]),
+    ("layercake-timer", &["queue"]),
+    ("layercake-wait", &["queue"]),
+    ("layercake-work", &["queue"]),
+];
+
 /// The work queues: whose workers come and go, and whose items may be on a stack that goes.
 const WORK: [&str; 2] = ["--package", "layercake-work"];
 
@@ -121,8 +131,26 @@ pub fn run(options: &Options, tally: &mut Tally) -> Result<()> {
     filtered(&mut command, options);
     libtest::run("miri", command, tally)?;
 
+    narrow(options, tally);
     seeds(options, tally);
     Ok(())
+}
+
+/// Runs some of it on a machine with narrow words. All of a package's is one test: the names are those
+/// of tests that were run on this machine.
+fn narrow(options: &Options, tally: &mut Tally) {
+    let name = |package: &str| format!("miri::{package} ({NARROW})");
+    let picked = ON_NARROW
+        .into_iter()
+        .filter(|(package, _)| options.picks(&name(package)));
+    let run = |(package, targets): (&str, &[&str])| {
+        let verdict = alone("", |command| {
+            command.args(["--target", NARROW, "--package", package]);
+            command.args(tests(targets));
+        });
+        (name(package), verdict)
+    };
+    pool::run(picked.collect(), 1, run, tally);
 }
 
 /// Runs what is about threads that meet under many schedules. All schedules of a test binary are
@@ -145,11 +173,18 @@ fn seeds(options: &Options, tally: &mut Tally) {
 }
 
 fn under_seeds(seeded: &Seeded, seeds: u32) -> Verdict {
-    let outcome = miri_test(&format!("-Zmiri-many-seeds=0..{seeds}")).and_then(|mut command| {
+    alone(&format!("-Zmiri-many-seeds=0..{seeds}"), |command| {
         command
             .args(seeded.package)
             .args(["--test", seeded.target, "--"])
             .args(seeded.tests);
+    })
+}
+
+/// What `chosen` adds to `cargo miri test`, with these further flags, as one test.
+fn alone(more: &str, chosen: impl FnOnce(&mut Command)) -> Verdict {
+    let outcome = miri_test(more).and_then(|mut command| {
+        chosen(&mut command);
         command.stdin(Stdio::null());
         session::run(command, &[], LIMIT)
     });
