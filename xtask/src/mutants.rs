@@ -60,15 +60,12 @@ const CRATES: [(&str, &[Round]); 5] = [
         &[
             Round {
                 options: "--features stats",
-                ..Round::of("--lib --test primitives --test queue --test hosts")
+                ..Round::of(
+                    "--lib --test hosts --test primitives --test queue --test reports --test stats \
+                     --test stats_full",
+                )
             },
-            Round::of(
-                "--test reports --test conformance --test interrupts --test seeded --test sequential",
-            ),
-            Round {
-                options: "--features stats",
-                ..Round::of("--test stats --test stats_full")
-            },
+            Round::of("--test conformance --test interrupts --test seeded --test sequential"),
         ],
     ),
     (

@@ -1,12 +1,19 @@
 //! What is counted of waits and wakes, and under which name.
 #![cfg(all(feature = "stats", not(loom)))]
 
+#[path = "support/like_std.rs"]
+mod like_std;
+
 use core::pin::pin;
 use core::time::Duration;
 use layercake_wait::host::std::{StdHost, enter, spawn};
 use layercake_wait::stats::{self, Stats};
-use layercake_wait::{CancelToken, Cancelled, Host, TimedOut, Waiter, wait_any};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+use layercake_wait::{
+    CancelToken, Cancelled, Channel, Closed, Host, Instant, TimedOut, WaitError, Waiter, wait_any,
+};
+use like_std::{LikeStd, Ways};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::thread::Thread;
 
 type WaitQueue = layercake_wait::WaitQueue<StdHost>;
 
@@ -43,6 +50,32 @@ fn a_wake_without_anybody_is_found_empty() {
     queue.wake_all();
     let stats = balanced("counted: nobody");
     assert_eq!((stats.sent, stats.found_empty, stats.waits), (3, 3, 0));
+}
+
+#[test]
+fn a_wake_of_several_is_sent_once_for_each() {
+    let queue = WaitQueue::new("counted: several");
+    let sent = || {
+        let stats = find("counted: several").expect("it is known");
+        (stats.sent, stats.found_empty)
+    };
+    let waiters = [(); 3].map(|()| Box::pin(Waiter::new()));
+    let prepare = || {
+        enter(|cx| {
+            for waiter in &waiters {
+                waiter.as_ref().prepare(&queue, cx);
+            }
+        });
+    };
+    prepare();
+    assert_eq!((queue.wake_n(0), sent()), (0, (1, 1)));
+    assert_eq!((queue.wake_n(2), sent()), (2, (3, 1)));
+    prepare();
+    assert_eq!((queue.wake_all(), sent()), (3, (6, 1)));
+    for waiter in &waiters {
+        waiter.as_ref().accept();
+    }
+    balanced("counted: several");
 }
 
 #[test]
@@ -123,6 +156,94 @@ fn deadlines_and_cancels_are_counted() {
     let stats = balanced("counted: in vain");
     assert_eq!((stats.timeouts, stats.cancels, stats.sent), (3, 1, 0));
     assert_eq!(balanced("counted: in vain, too").timeouts, 1);
+}
+
+/// A channel gives the same account of those who wait at it.
+#[test]
+fn a_channel_counts_who_waits_at_it() {
+    static CHANNEL: Channel<u8, 1, StdHost> = Channel::new("counted: channel");
+    let soon = || StdHost::now() + Duration::from_millis(2);
+    enter(|cx| {
+        let none = CHANNEL.recv_deadline(cx, soon());
+        assert_eq!(none, Err(WaitError::TimedOut));
+    });
+    let receivers = [(); 2].map(|()| spawn(|cx| CHANNEL.recv(cx)));
+    while find("counted: channel").is_none_or(|stats| stats.waiters < 2) {
+        std::thread::yield_now();
+    }
+    CHANNEL.try_send(1).unwrap();
+    while find("counted: channel").is_some_and(|stats| stats.waiters == 2) {
+        std::thread::yield_now();
+    }
+    CHANNEL.close();
+    let mut got = receivers.map(|one| one.join().unwrap());
+    got.sort_by_key(Result::is_err);
+    assert_eq!(got, [Ok(1), Err(Closed)]);
+    let stats = balanced("counted: channel");
+    assert_eq!((stats.waits, stats.sent, stats.consumed), (3, 2, 2));
+    assert_eq!((stats.timeouts, stats.measured()), (1, 2));
+}
+
+/// Time that passes between a wake and the moment at which the one who was woken runs.
+struct Late;
+
+static CLOCK: AtomicU64 = AtomicU64::new(0);
+static LATENCY: AtomicU64 = AtomicU64::new(0);
+
+impl Ways for Late {
+    fn now() -> Instant {
+        Instant::from_nanos(CLOCK.load(SeqCst))
+    }
+    fn unpark(task: &Thread) {
+        CLOCK.fetch_add(LATENCY.load(SeqCst), SeqCst);
+        StdHost::unpark(task);
+    }
+}
+
+#[test]
+fn how_late_the_woken_run_is_counted_by_powers_of_two() {
+    static QUEUE: layercake_wait::WaitQueue<LikeStd<Late>> =
+        layercake_wait::WaitQueue::new("counted: late");
+    static ROUND: AtomicU32 = AtomicU32::new(0);
+    let mut expected = [0; stats::BUCKETS];
+    CLOCK.store(1 << 50, SeqCst);
+    let late = [
+        0,
+        1,
+        2,
+        3,
+        4,
+        1000,
+        1 << 31,
+        u32::MAX as u64,
+        1 << 32,
+        1 << 40,
+    ];
+    for (round, late) in (1..).zip(late) {
+        LATENCY.store(late, SeqCst);
+        let waiter = spawn(move |cx| {
+            QUEUE.wait_until(cx, |_| (ROUND.load(SeqCst) == round).then_some(()));
+        });
+        while QUEUE.waiters() == 0 {
+            std::thread::yield_now();
+        }
+        ROUND.store(round, SeqCst);
+        // It may have looked just before: then it was not woken, and not late.
+        let woken = QUEUE.wake_one();
+        waiter.join().unwrap();
+        let measured = find("counted: late").expect("it is known").latency;
+        if woken && measured != expected {
+            expected[(late.max(1).ilog2() as usize).min(stats::BUCKETS - 1)] += 1;
+        }
+        assert_eq!(measured, expected, "{late} ns");
+    }
+    assert!(expected.iter().sum::<usize>() > 0, "nobody was ever late");
+}
+
+#[test]
+fn what_nothing_happened_to_is_not_there() {
+    WaitQueue::new("counted: one").wake_one();
+    assert_eq!(find("all others"), None);
 }
 
 #[test]

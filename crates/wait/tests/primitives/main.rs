@@ -8,6 +8,7 @@ mod closing;
 mod condvar;
 mod futures;
 mod interval;
+mod parking;
 #[path = "../support/patience.rs"]
 mod patience;
 mod permits;
