@@ -144,6 +144,10 @@ impl All {
     /// Has the list for `f`, which neither sleeps nor panics.
     fn with<H: Host, R>(&self, f: impl FnOnce(&mut LinkedList<WaitingAdapter>) -> R) -> R {
         let state = H::Cpu::irq_save();
+        #[cfg_attr(
+            loom,
+            expect(clippy::let_unit_value, reason = "other lock words hold something")
+        )]
         let held = self.raw.acquire::<H::Cpu>();
         // SAFETY: WAIT-LIST: the lock is held.
         let result = self.list.with_mut(|list| f(unsafe { &mut *list }));

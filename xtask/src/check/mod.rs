@@ -118,6 +118,16 @@ fn clippy(config: &Config) -> Result<bool> {
             .args(["--all-targets", "--all-features"])
             .args(deny),
     )?;
+    // As their models have them.
+    let mut models = cargo::cargo("clippy");
+    models
+        .arg("--quiet")
+        .args(packages(&layers::PORTABLE))
+        .args(["--all-targets", "--target-dir"])
+        .arg(workspace::target_dir()?.join("loom"))
+        .args(deny);
+    cargo::add_rustflags(&mut models, "--cfg loom");
+    let models = run_command(&mut models)?;
     let bench = run_command(
         cargo::cargo("clippy")
             .args(["--quiet", "--package", layers::HOST_BENCH])
@@ -143,7 +153,7 @@ fn clippy(config: &Config) -> Result<bool> {
             .args(deny);
         run_command(&mut tests)?
     };
-    Ok(host && features && bench && pi && tests)
+    Ok(host && features && models && bench && pi && tests)
 }
 
 fn docs(config: &Config) -> Result<bool> {
