@@ -80,8 +80,12 @@ mod tests {
         let t = Instant::from_nanos(u64::MAX - 1);
         assert_eq!(t + Duration::from_nanos(1), Instant::MAX);
         assert_eq!(t + Duration::from_nanos(2), Instant::MAX);
+        assert_eq!(t.checked_add(Duration::from_nanos(1)), Some(Instant::MAX));
         assert_eq!(t.checked_add(Duration::from_nanos(2)), None);
         assert_eq!(Instant::ZERO + Duration::MAX, Instant::MAX);
+        // One more than can be counted.
+        let beyond = Duration::from_nanos(u64::MAX) + Duration::from_nanos(1);
+        assert_eq!(Instant::ZERO + beyond, Instant::MAX);
     }
 
     #[test]

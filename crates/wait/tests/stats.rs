@@ -70,6 +70,8 @@ fn a_wake_of_several_is_sent_once_for_each() {
     prepare();
     assert_eq!((queue.wake_n(0), sent()), (0, (1, 1)));
     assert_eq!((queue.wake_n(2), sent()), (2, (3, 1)));
+    let in_flight = find("counted: several").map(|stats| stats.in_flight());
+    assert_eq!(in_flight, Some(2));
     prepare();
     assert_eq!((queue.wake_all(), sent()), (3, (6, 1)));
     for waiter in &waiters {
