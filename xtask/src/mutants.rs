@@ -61,8 +61,8 @@ const CRATES: [(&str, &[Round]); 5] = [
             Round {
                 options: "--features stats",
                 ..Round::of(
-                    "--lib --test hosts --test primitives --test queue --test reports --test stats \
-                     --test stats_full",
+                    "--lib --test failing_parks --test hosts --test primitives --test queue --test reports \
+                     --test stats --test stats_full",
                 )
             },
             Round::of("--test conformance --test interrupts --test seeded --test sequential"),

@@ -7,11 +7,10 @@ mod patience;
 use layercake_sync::TaskCx;
 use layercake_wait::host::std::{StdHost, enter, spawn};
 use layercake_wait::host::{OwnerId, PiEvent};
-use layercake_wait::{AsyncHost, Host, Instant, Mutex, Semaphore, TimedOut, WaitQueue, Waiter};
+use layercake_wait::{AsyncHost, Host, Instant, Mutex, TimedOut, WaitQueue, Waiter};
 use patience::until;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -28,8 +27,6 @@ thread_local! {
     static SPINS: Cell<usize> = const { Cell::new(0) };
     /// What the next wake is accompanied by.
     static WITH_WAKE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
-    /// What the next park is accompanied by.
-    static WITH_PARK: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
 }
 
 /// How often a thread was asked about, or waited for, as the owner of a mutex.
@@ -59,9 +56,6 @@ unsafe impl Host for Noting {
         StdHost::current()
     }
     fn park(cx: &mut TaskCx, deadline: Option<Instant>) {
-        if let Some(call) = WITH_PARK.take() {
-            call();
-        }
         note("park");
         StdHost::park(cx, deadline);
     }
@@ -266,53 +260,4 @@ fn a_wake_of_all_leaves_who_comes_meanwhile() {
         waiter.as_ref().accept();
     }
     late.as_ref().accept();
-}
-
-/// Has the caller wait for so many permits, and its park fail after `first`.
-fn fails_to_acquire(permits: &Semaphore<Noting>, n: u32, first: impl FnOnce() + 'static) {
-    WITH_PARK.set(Some(Box::new(move || {
-        first();
-        panic!("the host fails");
-    })));
-    let fails = || enter(|cx| permits.acquire_many(cx, n));
-    assert!(catch_unwind(AssertUnwindSafe(fails)).is_err());
-}
-
-/// W8, for permits: whose park fails is in nobody's way.
-#[test]
-fn a_park_that_fails_leaves_no_claim_to_permits() {
-    let permits = Semaphore::new("permits", 0);
-    fails_to_acquire(&permits, 1, || {});
-    assert_eq!(permits.waiters(), 0);
-    permits.release();
-    assert!(
-        permits.try_acquire(),
-        "the word still says that somebody waits"
-    );
-}
-
-/// Nor is it when others are behind it, for whom there is enough.
-#[test]
-fn a_park_that_fails_lets_the_next_have_its_permits() {
-    let permits = Arc::new(Semaphore::new("permits", 1));
-    let next = Rc::new(Cell::new(None));
-    fails_to_acquire(&permits, 2, {
-        let (permits, next) = (permits.clone(), next.clone());
-        move || {
-            let behind = permits.clone();
-            next.set(Some(spawn(move |cx| behind.acquire(cx))));
-            until("nobody is behind", || permits.waiters() == 2);
-        }
-    });
-    next.take().unwrap().join().unwrap();
-    assert_eq!((permits.permits(), permits.waiters()), (0, 0));
-}
-
-/// And what it was given by then comes back.
-#[test]
-fn a_park_that_fails_gives_back_its_permits() {
-    let permits = Arc::new(Semaphore::new("permits", 1));
-    let gives = permits.clone();
-    fails_to_acquire(&permits, 2, move || gives.release_many(2));
-    assert_eq!((permits.permits(), permits.waiters()), (3, 0));
 }

@@ -296,3 +296,18 @@ fn items_pass_from_thread_to_thread() {
     assert_eq!(items.load(Ordering::Acquire), 0);
     assert_eq!(queue.waiters(), 0);
 }
+
+/// W3: what was meant for all is for nobody in the place of one who leaves.
+#[test]
+fn w3_a_wake_of_all_is_not_handed_on() {
+    let queue = Queue::new("queue");
+    let (leaves, comes) = (pin!(Waiter::new()), pin!(Waiter::new()));
+    enter(|cx| {
+        leaves.as_ref().prepare(&queue, cx);
+        assert_eq!(queue.wake_all(), 1);
+        comes.as_ref().prepare(&queue, cx);
+    });
+    leaves.as_ref().clear();
+    assert!(comes.is_waiting());
+    comes.as_ref().clear();
+}

@@ -12,6 +12,7 @@ use layercake_wait::{
     CancelToken, Cancelled, Channel, Closed, Host, Instant, TimedOut, WaitError, Waiter, wait_any,
 };
 use like_std::{LikeStd, Ways};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::thread::Thread;
 
@@ -240,6 +241,36 @@ fn how_late_the_woken_run_is_counted_by_powers_of_two() {
         assert_eq!(measured, expected, "{late} ns");
     }
     assert!(expected.iter().sum::<usize>() > 0, "nobody was ever late");
+}
+
+/// Of several queues that of the wake counts it.
+#[test]
+fn how_late_a_wait_on_several_is_counts_for_one() {
+    static QUEUE: WaitQueue = WaitQueue::new("counted: one of two");
+    static OTHER: WaitQueue = WaitQueue::new("counted: the other");
+    let measured = |name| find(name).map_or(0, |stats| stats.measured());
+    // Now and then the wake comes before the park.
+    let start = std::time::Instant::now();
+    while measured("counted: one of two") == 0 {
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "it is not counted"
+        );
+        let looks = Arc::new(AtomicU32::new(0));
+        let waiter = spawn({
+            let looks = looks.clone();
+            // The two first looks are before it waits.
+            let third = move || (looks.fetch_add(1, SeqCst) > 1).then_some(());
+            move |cx| wait_any(cx, [&QUEUE, &OTHER], None, |_| third())
+        });
+        wait_until_waiting(&OTHER, 1);
+        while !waiter.is_finished() {
+            QUEUE.wake_one();
+            std::thread::yield_now();
+        }
+        waiter.join().unwrap().unwrap();
+    }
+    assert_eq!(measured("counted: the other"), 0);
 }
 
 #[test]
