@@ -11,6 +11,7 @@ mod coverage;
 mod doctor;
 mod error;
 mod gdb;
+mod models;
 mod mutants;
 mod process;
 mod qemu;

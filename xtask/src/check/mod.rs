@@ -8,7 +8,7 @@ use crate::{
     cargo,
     config::Config,
     error::{Context, Error, Result},
-    setup,
+    models, setup,
     workspace::{self, Scope},
 };
 
@@ -118,16 +118,10 @@ fn clippy(config: &Config) -> Result<bool> {
             .args(["--all-targets", "--all-features"])
             .args(deny),
     )?;
-    // As their models have them.
     let mut models = cargo::cargo("clippy");
-    models
-        .arg("--quiet")
-        .args(packages(&layers::PORTABLE))
-        .args(["--all-targets", "--target-dir"])
-        .arg(workspace::target_dir()?.join("loom"))
-        .args(deny);
-    cargo::add_rustflags(&mut models, "--cfg loom");
-    let models = run_command(&mut models)?;
+    models.args(["--quiet", "--lib"]);
+    models::choose(&mut models)?;
+    let models = run_command(models.args(deny))?;
     let bench = run_command(
         cargo::cargo("clippy")
             .args(["--quiet", "--package", layers::HOST_BENCH])

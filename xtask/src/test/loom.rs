@@ -16,9 +16,8 @@ use super::{
 };
 use crate::{
     cargo,
-    check::layers,
     error::{Context, Error, Result},
-    workspace::{self, Scope},
+    models,
 };
 
 const LIMIT: Duration = Duration::from_secs(600);
@@ -44,12 +43,15 @@ pub fn run(options: &Options, tally: &mut Tally) -> Result<()> {
         tally.fail("loom (does not build)");
         return Ok(());
     };
-    let mut models = Vec::new();
-    for built in binaries.iter().filter(|built| is_model(&built.target)) {
+    let mut picked = Vec::new();
+    for built in binaries
+        .iter()
+        .filter(|built| models::is_model(&built.target))
+    {
         for (test, limit) in list(&built.path, options.effort)? {
             let name = format!("loom::{}::{}::{test}", built.package, built.target);
             if options.picks(&name) {
-                models.push(Model {
+                picked.push(Model {
                     name,
                     binary: built.path.clone(),
                     test,
@@ -59,39 +61,18 @@ pub fn run(options: &Options, tally: &mut Tally) -> Result<()> {
         }
     }
     let run = |model: Model| (model.name.clone(), check(&model));
-    pool::run(models, options.jobs, run, tally);
+    pool::run(picked, options.jobs, run, tally);
     Ok(())
 }
 
 /// Builds every model; `None` if there is none.
 fn build_command() -> Result<Option<Command>> {
-    let metadata = workspace::metadata(Scope::Members)?;
     let mut command = cargo::cargo("test");
-    let mut any = false;
-    for package in layers::PORTABLE {
-        let targets = workspace::targets(&metadata, package, "test");
-        let models: Vec<_> = targets.iter().filter(|(name, _)| is_model(name)).collect();
-        if !models.is_empty() {
-            any = true;
-            command.args(["--package", package]);
-            models.iter().for_each(|(name, _)| {
-                command.args(["--test", name]);
-            });
-        }
-    }
+    let any = models::choose(&mut command)?;
     // Optimised, because models are large.
     command.arg("--no-run");
     cargo::optimise_for_host(&mut command);
-    command
-        .arg("--target-dir")
-        .arg(workspace::target_dir()?.join("loom"));
-    cargo::add_rustflags(&mut command, "--cfg loom");
     Ok(any.then_some(command))
-}
-
-/// Whether a test target holds models, by its name; without `--cfg loom` it is empty.
-pub fn is_model(target: &str) -> bool {
-    target.starts_with("loom") || target == "models"
 }
 
 /// The models of a binary, and how long each may take. Of those that are ignored the large ones

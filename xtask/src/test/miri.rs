@@ -10,13 +10,14 @@ use std::{
 };
 
 use super::{
-    Effort, Options, Tally, libtest, loom,
+    Effort, Options, Tally, libtest,
     pool::{self, Verdict},
     session,
 };
 use crate::{
     check::layers,
     error::Result,
+    models,
     workspace::{self, Scope},
 };
 
@@ -114,7 +115,7 @@ pub fn run(options: &Options, tally: &mut Tally) -> Result<()> {
     for package in layers::PORTABLE.into_iter().chain([layers::SIM]) {
         command.args(["--package", package]);
         for (test, _) in workspace::targets(&metadata, package, "test") {
-            if !loom::is_model(&test) {
+            if !models::is_model(&test) {
                 command.args(["--test", &test]);
             }
         }
