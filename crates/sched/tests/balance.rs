@@ -2,7 +2,7 @@
 
 mod support;
 
-use layercake_sched::{BALANCE_SLICES, CoreLoad, CpuSet, EntityRef, Priority, RunQueue};
+use layercake_sched::{BALANCE_SLICES, CoreLoad, CpuSet, Enqueue, EntityRef, Priority, RunQueue};
 use support::{SLICE, busy_queue_of, thread};
 
 fn busy(threads: u64) -> CoreLoad {
@@ -47,6 +47,22 @@ fn the_least_loaded_gets_one_and_of_equals_the_next() {
     let mut rq = queue(&threads);
     let level = [busy(4), busy(4), busy(4), busy(5)];
     assert!((0..9).all(|_| moved(&mut rq, &level).is_none()));
+}
+
+/// One that was here before it was renewed is here since it came back.
+#[test]
+fn who_was_renewed_is_not_the_longest_here() {
+    let [used, runs, waits] = [(); 3].map(|()| thread(Priority::NORMAL));
+    let mut rq = busy_queue_of(&[&used, &runs]);
+    assert!(rq.block_and_pick(0).unwrap().is(&runs));
+    used.renew(Priority::NORMAL, CpuSet::ALL);
+    for one in [&waits, &used] {
+        rq.enqueue(one.clone(), 0, Enqueue::Wake);
+    }
+    let loads = [busy(3), busy(1)];
+    let mut given = (0..).map_while(|n| (n < 9).then(|| moved(&mut rq, &loads)));
+    let (e, _) = given.by_ref().flatten().next().unwrap();
+    assert!(e.is(&waits));
 }
 
 #[test]

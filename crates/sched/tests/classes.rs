@@ -64,6 +64,17 @@ fn five_equals_that_yield_take_turns() {
     assert!(all.iter().all(|t| t.run_time() == 400 && t.turns() == 4));
 }
 
+/// Beside one who takes turns as beside any other.
+#[test]
+fn only_who_is_more_urgent_preempts_one_who_takes_turns() {
+    for other in [Priority::fifo(4), Priority::fifo(5), Priority::NORMAL] {
+        let mut rq = support::busy_queue_of(&[&thread(Priority::round_robin(5)), &thread(other)]);
+        assert!(!rq.should_preempt(0), "{other:?}");
+        rq.enqueue(thread(Priority::round_robin(6)), 0, Enqueue::New);
+        assert!(rq.should_preempt(0));
+    }
+}
+
 #[test]
 fn round_robin_rotates_at_the_end_of_the_turn_only() {
     let (a, b) = (

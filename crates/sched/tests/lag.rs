@@ -52,6 +52,19 @@ fn who_got_too_little_is_owed_two_slices_at_most() {
     }
 }
 
+/// What is owed is time, whatever it weighs then.
+#[test]
+fn what_is_owed_stays_the_same_with_another_weight() {
+    let (mut rq, _, waits) = pair(0);
+    let waits = rq.dequeue(&waits, 2 * SLICE).expect("it waits");
+    for nice in [-20, 19, 5, 0] {
+        assert!(rq.set_priority(&waits, Priority::fair(nice), 2 * SLICE));
+    }
+    let (mut there, _) = elsewhere(2 * SLICE);
+    there.enqueue(waits.clone(), 2 * SLICE, Enqueue::Wake);
+    assert_eq!(in_a_row(&mut there, &waits, 2 * SLICE), 2);
+}
+
 #[test]
 fn who_got_too_much_owes_two_slices_at_most() {
     let (mut rq, runs, _) = pair(0);
