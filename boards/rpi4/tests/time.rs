@@ -60,11 +60,12 @@ fn slack_only_makes_later(cx: &mut TaskCx) {
 fn what_fires_is_counted(cx: &mut TaskCx) {
     run_on(cx, 1, Priority::fifo(10), |cx| {
         let before = time::timers(1);
-        for _ in 0..20 {
-            time::sleep(cx, Duration::from_millis(1));
-        }
+        // Each turn sleeps once. Not all of these set the timer: where the emulator has to wait for a
+        // processor, the time of some has come before they do.
+        wait_for(cx, "twenty sleeps are counted", || {
+            time::timers(1).fired() >= before.fired() + 20
+        });
         let after = time::timers(1);
-        assert!(after.fired() >= before.fired() + 20, "{after:?}");
         assert!(after.latest() > Some(Duration::from_nanos(1)), "{after:?}");
         assert_eq!(time::bucket_end(9), Duration::from_nanos(1024));
         // One jitter for each, and none larger than the largest lateness.

@@ -355,9 +355,16 @@ fn producers_and_consumers_lose_nothing(cx: &mut TaskCx) {
     in_parallel(cx, 1, |core, cx| {
         let random = Random::new(core as u64 + 5);
         Budget::new(5000, 8).spend(|n| {
-            STORE.lock(cx.atomic()).0.push(n + 1);
+            let mut store = STORE.lock(cx.atomic());
+            store.0.push(n + 1);
+            let full = store.0.len() > 50;
+            drop(store);
             MADE.fetch_add(n + 1, Ordering::Relaxed);
             QUEUE.wake_one();
+            if full {
+                // Else there is much left in the end where the emulator has few processors.
+                time::sleep(cx, Duration::from_millis(1));
+            }
             random.dawdle(500);
         });
     });
