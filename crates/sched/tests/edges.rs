@@ -3,8 +3,10 @@
 
 mod support;
 
-use layercake_sched::{CoreLoad, CpuSet, Enqueue, Priority, least_loaded, place_on_wake};
-use support::{SLICE, busy_queue_of, thread};
+use layercake_sched::{
+    CoreLoad, CpuSet, Enqueue, Priority, PutPrev, RunQueue, least_loaded, place_on_wake,
+};
+use support::{SLICE, busy_queue_of, counts, is, thread};
 
 fn core(queued: usize, fair_weight: u64, running: Option<Priority>) -> CoreLoad {
     CoreLoad {
@@ -118,4 +120,71 @@ fn a_run_queue_reports_itself() {
     let report = format!("{rq:?}");
     assert!(report.starts_with("RunQueue {"), "{report}");
     assert!(report.contains("runnable: 1"), "{report}");
+}
+
+/// Who exits, or goes to another core, gives up its turn and does not block.
+#[test]
+fn who_leaves_does_not_block() {
+    let (a, b) = (thread(Priority::fifo(5)), thread(Priority::fifo(5)));
+    let mut rq = busy_queue_of(&[&a, &b]);
+    assert!(is(rq.leave_and_pick(10), &b));
+    assert_eq!(counts(&a), (10, 1, 0));
+    assert_eq!(rq.switches(), 2);
+    assert!(rq.leave_and_pick(30).is_none());
+    assert_eq!(counts(&b), (20, 1, 0));
+    assert_eq!(rq.switches(), 3, "to nobody");
+}
+
+/// To block with somebody there is one switch, with nobody one to nobody.
+#[test]
+fn a_block_is_one_switch() {
+    let (a, b) = (thread(Priority::NORMAL), thread(Priority::NORMAL));
+    let mut rq = busy_queue_of(&[&a, &b]);
+    assert!(is(rq.block_and_pick(10), &b));
+    assert_eq!((counts(&a), rq.switches()), ((10, 1, 1), 2));
+    assert!(rq.block_and_pick(30).is_none());
+    assert_eq!((counts(&b), rq.switches()), ((20, 1, 1), 3));
+}
+
+#[test]
+fn a_slice_can_be_changed() {
+    let [a, b] = [5; 2].map(|level| thread(Priority::round_robin(level)));
+    let mut rq = RunQueue::new(SLICE);
+    rq.set_slice(3 * SLICE);
+    for one in [&a, &b] {
+        rq.enqueue(one.clone(), 0, Enqueue::New);
+    }
+    assert!(is(rq.pick_next(0), &a));
+    assert_eq!(rq.next_event(), Some(3 * SLICE));
+}
+
+/// What is renewed has done nothing, and is as it is said to be.
+#[test]
+fn an_entity_can_be_used_again() {
+    let used = thread(Priority::NORMAL);
+    let mut rq = busy_queue_of(&[&used]);
+    assert!(rq.leave_and_pick(3).is_none());
+    assert_eq!(counts(&used), (3, 1, 0));
+    used.renew(Priority::fifo(7), CpuSet::one(2));
+    assert_eq!(counts(&used), (0, 0, 0));
+    assert_eq!(used.priority(), Priority::fifo(7));
+    assert_eq!(used.affinity(), CpuSet::one(2));
+}
+
+/// Nor is it owed the turns that it had not got before.
+#[test]
+fn an_entity_that_is_used_again_is_owed_nothing() {
+    let (used, other) = (thread(Priority::NORMAL), thread(Priority::NORMAL));
+    let mut rq = busy_queue_of(&[&other, &used]);
+    let end = 20 * SLICE;
+    rq.dequeue(&used, end).expect("it waits");
+    used.renew(Priority::NORMAL, CpuSet::ALL);
+    rq.enqueue(used.clone(), end, Enqueue::Wake);
+    rq.put_prev(end, PutPrev::Preempted);
+    let mut row = 0;
+    while is(rq.pick_next(end + row * SLICE), &used) {
+        row += 1;
+        rq.put_prev(end + row * SLICE, PutPrev::Preempted);
+    }
+    assert_eq!(row, 1);
 }

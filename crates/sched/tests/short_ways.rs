@@ -3,20 +3,11 @@
 
 mod support;
 
-use layercake_sched::{CpuSet, Enqueue, Entity, EntityRef, Priority, PutPrev, RunQueue};
-use support::{SLICE, busy_queue_of, thread};
+use layercake_sched::{Enqueue, EntityRef, Priority, RunQueue};
+use support::{SLICE, busy_queue_of, counts, is, thread};
 
 fn fifo(level: u8) -> EntityRef {
     thread(Priority::fifo(level))
-}
-
-fn is(found: Option<EntityRef>, wanted: &EntityRef) -> bool {
-    found.is_some_and(|found| found.is(wanted))
-}
-
-/// Run time, turns, and those of the turns that ended by blocking.
-fn counts(e: &Entity) -> (u64, u64, u64) {
-    (e.run_time(), e.turns(), e.blocks())
 }
 
 #[test]
@@ -114,69 +105,4 @@ fn a_block_goes_it_to_the_next() {
     rq.enqueue(fifo(0), 40, Enqueue::New);
     assert!(rq.block_fifo(40).is_none(), "somebody more urgent waits");
     assert!(is(rq.current().cloned(), &less));
-}
-
-/// Who exits, or goes to another core, gives up its turn and does not block.
-#[test]
-fn who_leaves_does_not_block() {
-    let (a, b) = (fifo(5), fifo(5));
-    let mut rq = busy_queue_of(&[&a, &b]);
-    assert!(is(rq.leave_and_pick(10), &b));
-    assert_eq!(counts(&a), (10, 1, 0));
-    assert_eq!(rq.switches(), 2);
-    assert!(rq.leave_and_pick(30).is_none());
-    assert_eq!(counts(&b), (20, 1, 0));
-    assert_eq!(rq.switches(), 3, "to nobody");
-}
-
-/// To block with somebody there is one switch, with nobody one to nobody.
-#[test]
-fn a_block_is_one_switch() {
-    let (a, b) = (thread(Priority::NORMAL), thread(Priority::NORMAL));
-    let mut rq = busy_queue_of(&[&a, &b]);
-    assert!(is(rq.block_and_pick(10), &b));
-    assert_eq!((counts(&a), rq.switches()), ((10, 1, 1), 2));
-    assert!(rq.block_and_pick(30).is_none());
-    assert_eq!((counts(&b), rq.switches()), ((20, 1, 1), 3));
-}
-
-#[test]
-fn a_slice_can_be_changed() {
-    let [a, b] = [5; 2].map(|level| thread(Priority::round_robin(level)));
-    let mut rq = RunQueue::new(SLICE);
-    rq.set_slice(3 * SLICE);
-    for one in [&a, &b] {
-        rq.enqueue(one.clone(), 0, Enqueue::New);
-    }
-    assert!(is(rq.pick_next(0), &a));
-    assert_eq!(rq.next_event(), Some(3 * SLICE));
-}
-
-/// What is renewed has done nothing, is owed nothing, and is as it is said to be.
-#[test]
-fn an_entity_can_be_used_again() {
-    let (used, other) = (thread(Priority::NORMAL), thread(Priority::NORMAL));
-    let mut rq = busy_queue_of(&[&used, &other]);
-    rq.put_prev(3, PutPrev::Preempted);
-    rq.dequeue(&used, 3).expect("it waits");
-    rq.pick_next(0);
-    let end = 20 * SLICE;
-    used.renew(Priority::fifo(7), CpuSet::one(2));
-    assert_eq!(
-        (used.priority(), used.affinity()),
-        (Priority::fifo(7), CpuSet::one(2))
-    );
-    assert_eq!(counts(&used), (0, 0, 0));
-    assert_eq!(rq.wake_fifo(&used), Some(true));
-    rq.dequeue(&used, 3).expect("it waits");
-
-    used.renew(Priority::NORMAL, CpuSet::ALL);
-    rq.enqueue(used.clone(), end, Enqueue::Wake);
-    rq.put_prev(end, PutPrev::Preempted);
-    let mut row = 0;
-    while is(rq.pick_next(end + row * SLICE), &used) {
-        row += 1;
-        rq.put_prev(end + row * SLICE, PutPrev::Preempted);
-    }
-    assert_eq!(row, 1, "it is owed something");
 }

@@ -36,3 +36,13 @@ pub fn busy_queue_of(threads: &[&EntityRef]) -> RunQueue {
     }
     rq
 }
+
+/// Whether it is this one.
+pub fn is(found: Option<EntityRef>, wanted: &EntityRef) -> bool {
+    found.is_some_and(|found| found.is(wanted))
+}
+
+/// Run time, turns, and those of the turns that ended by blocking.
+pub fn counts(e: &Entity) -> (u64, u64, u64) {
+    (e.run_time(), e.turns(), e.blocks())
+}
