@@ -1,44 +1,21 @@
 //! The histogram of how long items waited, on a clock that stands until it is told to go on.
 #![cfg(not(loom))]
 
+#[path = "support/clock.rs"]
+mod clock;
 #[path = "../../wait/tests/support/like_std.rs"]
 mod like_std;
 
-use layercake_sync::TaskCx;
-use layercake_wait::Instant;
+use clock::{ClockHost, pass};
 use layercake_wait::host::std::enter;
 use layercake_work::{WAIT_LIMITS, WaitCounts};
-use like_std::{LikeStd, Ways};
-use std::cell::Cell;
 use std::time::Duration;
-
-thread_local! {
-    static CLOCK: Cell<Duration> = const { Cell::new(Duration::ZERO) };
-}
-
-/// The host of `std` threads, with that clock.
-struct ClockHostWays;
-
-type ClockHost = LikeStd<ClockHostWays>;
-
-impl Ways for ClockHostWays {
-    fn park(_: &mut TaskCx, _: Option<Instant>) {
-        panic!("nobody would wake the only thread");
-    }
-    fn now() -> Instant {
-        Instant::from_nanos(0) + CLOCK.get()
-    }
-}
 
 type Work = layercake_work::Work<ClockHost>;
 type WorkQueue = layercake_work::WorkQueue<ClockHost>;
 
 /// Of so many one is timed.
 const EVERY: usize = 32;
-
-fn pass(time: Duration) {
-    CLOCK.set(CLOCK.get() + time);
-}
 
 /// One more in the class of that time.
 fn add(counts: &mut WaitCounts, wait: Duration) {

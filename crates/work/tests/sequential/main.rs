@@ -6,15 +6,20 @@
 #![cfg(not(loom))]
 
 mod calls;
+#[path = "../support/clock.rs"]
+mod clock;
+#[path = "../../../wait/tests/support/like_std.rs"]
+mod like_std;
 mod model;
 mod real;
 
 use calls::{a_callers_call, scripts};
+use clock::CLOCK;
 use layercake_wait::Instant;
 use layercake_wait::host::std::enter;
 use model::Model;
 use proptest::prelude::*;
-use real::{CLOCK, Real};
+use real::Real;
 use std::sync::Arc;
 
 proptest! {

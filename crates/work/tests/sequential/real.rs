@@ -2,49 +2,17 @@
 //! to go on. What must come of a call is the model's to say, in `model.rs`.
 
 use crate::calls::{Call, Event, QUEUES};
+use crate::clock::{ClockHost, pass};
 use layercake_sync::TaskCx;
-use layercake_wait::host::std::StdHost;
 use layercake_wait::{Host, Instant};
 use layercake_work::Running;
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::thread::Thread;
 use std::time::Duration;
 
 type Work = layercake_work::Work<ClockHost, Data>;
 type WorkQueue = layercake_work::WorkQueue<ClockHost>;
 type Delays = layercake_work::Delays<ClockHost>;
-
-thread_local! {
-    /// The time, in ns: it passes when the test says so.
-    pub static CLOCK: Cell<u64> = const { Cell::new(0) };
-}
-
-/// The host of `std` threads, with that clock. Each test is on one thread.
-pub struct ClockHost;
-
-// SAFETY: HOST, by the host of `std` threads; (5): the clock is only moved forward.
-unsafe impl Host for ClockHost {
-    type Cpu = <StdHost as Host>::Cpu;
-    type Task = Thread;
-
-    fn current() -> Thread {
-        StdHost::current()
-    }
-
-    fn park(_: &mut TaskCx, _: Option<Instant>) {
-        panic!("nobody would wake the only thread");
-    }
-
-    fn unpark(task: &Thread) {
-        StdHost::unpark(task);
-    }
-
-    fn now() -> Instant {
-        Instant::from_nanos(CLOCK.get())
-    }
-}
 
 /// The real thing.
 #[derive(Clone)]
@@ -130,7 +98,7 @@ impl Real {
             Call::AgainAfter { .. } | Call::AgainEvery { .. } => {
                 unreachable!("only an item that runs calls these")
             }
-            Call::Pass { time } => return CLOCK.set(CLOCK.get() + time),
+            Call::Pass { time } => return pass(ns(time)),
             Call::Expire => Event::Next(self.delays.expire().map(Instant::as_nanos)),
             Call::CloseDelays => return self.delays.close(),
             Call::Cancel { item: n } => Event::Was(item(n).cancel()),
