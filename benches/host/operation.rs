@@ -1,5 +1,5 @@
-//! What an operation is, and the loops around it: on one thread, on two at once, and from one
-//! thread to another and back.
+//! What an operation is, and the loops around it: on one thread, on two at once, and in turns from
+//! one thread to another and back.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -63,7 +63,7 @@ pub fn counted(
     all.push(Operation::new(id, name, true, run));
 }
 
-/// What more than one thread has a part in.
+/// What threads do at once.
 pub fn threads(
     all: &mut Vec<Operation>,
     id: &'static str,
@@ -71,6 +71,39 @@ pub fn threads(
     run: impl Fn(u64) -> Duration + 'static,
 ) {
     all.push(Operation::new(id, name, false, run));
+}
+
+/// What threads do in turns, each of which wakes the next and sleeps: all on one processor, as on one
+/// core of the Pi. On several the figure would be that of the system's choice, for each pair and run
+/// anew, between this and waking a processor that sleeps, which takes ten times as long.
+pub fn in_turns(
+    all: &mut Vec<Operation>,
+    id: &'static str,
+    name: &'static str,
+    run: impl Fn(u64) -> Duration + 'static,
+) {
+    threads(all, id, name, move |turns| on_one_processor(|| run(turns)));
+}
+
+/// Runs `body`, and the threads that it makes, on one of the processors that this thread may use.
+#[cfg(target_os = "linux")]
+fn on_one_processor<R>(body: impl FnOnce() -> R) -> R {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    let all = sched_getaffinity(None).expect("the system knows this thread");
+    let mut one = CpuSet::new();
+    let first = (0..CpuSet::MAX_CPU).find(|&cpu| all.is_set(cpu));
+    one.set(first.expect("the thread runs somewhere"));
+    sched_setaffinity(None, &one).expect("it may be there already");
+    let result = body();
+    sched_setaffinity(None, &all).expect("it was there before");
+    result
+}
+
+/// Other systems choose by themselves.
+#[cfg(not(target_os = "linux"))]
+fn on_one_processor<R>(body: impl FnOnce() -> R) -> R {
+    body()
 }
 
 /// How long so many turns take.

@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use crate::host::Workstation;
-use crate::operation::{Operation, back_and_forth, counted, one, threads, timed};
+use crate::operation::{Operation, back_and_forth, counted, in_turns, one, timed};
 
 type WaitQueue = layercake_wait::WaitQueue<Workstation>;
 type Channel<T> = layercake_wait::Channel<T, ROOM, Workstation>;
@@ -101,7 +101,7 @@ fn wake_none(all: &mut Vec<Operation>) {
 /// Two threads, each of which wakes the other and blocks; from one to the other.
 fn ping_pong(all: &mut Vec<Operation>) {
     let id = "wake.ping_pong";
-    threads(all, id, "layercake WaitQueue", |turns| {
+    in_turns(all, id, "layercake WaitQueue", |turns| {
         let turn = AtomicUsize::new(0);
         let queues = [const { WaitQueue::new("turn") }; 2];
         let hand_to = |_: &mut _, to: usize| {
@@ -112,7 +112,7 @@ fn ping_pong(all: &mut Vec<Operation>) {
             queues[me].wait_until(cx, |_| (turn.load(Ordering::Acquire) == me).then_some(()));
         })
     });
-    threads(all, id, "std park", |turns| {
+    in_turns(all, id, "std park", |turns| {
         // The other thread is known from its first turn on, when it waits for its second.
         let turn = AtomicUsize::new(0);
         let parked = [const { std::sync::OnceLock::<thread::Thread>::new() }; 2];
@@ -129,7 +129,7 @@ fn ping_pong(all: &mut Vec<Operation>) {
             }
         })
     });
-    threads(all, id, "std Condvar", |turns| {
+    in_turns(all, id, "std Condvar", |turns| {
         let turn = std::sync::Mutex::new(0);
         let bells = [const { std::sync::Condvar::new() }; 2];
         let hand_to = |_: &mut _, to: usize| {
@@ -141,7 +141,7 @@ fn ping_pong(all: &mut Vec<Operation>) {
             drop(bells[me].wait_while(guard, |turn| *turn != me).unwrap());
         })
     });
-    threads(all, id, "parking_lot Condvar", |turns| {
+    in_turns(all, id, "parking_lot Condvar", |turns| {
         let turn = parking_lot::Mutex::new(0);
         let bells = [const { parking_lot::Condvar::new() }; 2];
         let hand_to = |_: &mut _, to: usize| {
@@ -152,7 +152,7 @@ fn ping_pong(all: &mut Vec<Operation>) {
             bells[me].wait_while(&mut turn.lock(), |turn| *turn != me);
         })
     });
-    threads(all, id, "event-listener Event", |turns| {
+    in_turns(all, id, "event-listener Event", |turns| {
         use event_listener::Listener;
         let turn = AtomicUsize::new(0);
         let events = [const { event_listener::Event::new() }; 2];
@@ -206,14 +206,14 @@ fn same_thread(all: &mut Vec<Operation>) {
 /// Send 16 bytes to a thread that waits for them, which answers; from one to the other.
 fn handoff(all: &mut Vec<Operation>) {
     let id = "msg.handoff";
-    threads(all, id, "layercake Channel", |turns| {
+    in_turns(all, id, "layercake Channel", |turns| {
         let ways = [const { Channel::<Message>::new("way") }; 2];
         let hand_to = |cx: &mut _, to: usize| ways[to].send(cx, MESSAGE).expect("it is open");
         back_and_forth(turns, hand_to, |cx, me| {
             ways[me].recv(cx).expect("it is open");
         })
     });
-    threads(all, id, "std sync_channel", |turns| {
+    in_turns(all, id, "std sync_channel", |turns| {
         let ways = [(); 2].map(|()| mpsc::sync_channel::<Message>(ROOM));
         let ways = ways.map(|(to, from)| (to, std::sync::Mutex::new(from)));
         let hand_to = |_: &mut _, to: usize| ways[to].0.send(MESSAGE).expect("it is open");
@@ -222,7 +222,7 @@ fn handoff(all: &mut Vec<Operation>) {
             ways[me].1.lock().unwrap().recv().expect("it is open");
         })
     });
-    threads(all, id, "crossbeam-channel bounded", |turns| {
+    in_turns(all, id, "crossbeam-channel bounded", |turns| {
         let ways = [(); 2].map(|()| crossbeam_channel::bounded::<Message>(ROOM));
         let hand_to = |_: &mut _, to: usize| ways[to].0.send(MESSAGE).expect("it is open");
         back_and_forth(turns, hand_to, |_, me| {

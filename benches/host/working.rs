@@ -10,7 +10,7 @@ use std::time::Duration;
 use layercake_sync::TaskCx;
 
 use crate::host::{Workstation, here};
-use crate::operation::{Operation, counted, in_batches, one, threads, timed};
+use crate::operation::{Operation, counted, in_batches, in_turns, one, timed};
 
 type Work = layercake_work::Work<Workstation>;
 type WorkQueue = layercake_work::WorkQueue<Workstation>;
@@ -90,19 +90,19 @@ fn round_trip(all: &mut Vec<Operation>) {
     static WORKER: Once = Once::new();
 
     let id = "work.round_trip";
-    threads(all, id, "layercake WorkQueue", |turns| {
+    in_turns(all, id, "layercake WorkQueue", |turns| {
         // One worker for all runs, which ends with the program.
         WORKER.call_once(|| drop(thread::spawn(|| QUEUE.run_worker(&mut here()))));
         asked(turns, || {
             let _ = black_box(QUEUE.queue(&ITEM));
         })
     });
-    threads(all, id, "std mpsc channel", |turns| {
+    in_turns(all, id, "std mpsc channel", |turns| {
         let (to, from) = mpsc::channel::<fn()>();
         thread::spawn(|| from.into_iter().for_each(|job| job()));
         asked(turns, || to.send(answer).expect("the thread waits for it"))
     });
-    threads(all, id, "crossbeam-channel unbounded", |turns| {
+    in_turns(all, id, "crossbeam-channel unbounded", |turns| {
         let (to, from) = crossbeam_channel::unbounded::<fn()>();
         thread::spawn(|| from.into_iter().for_each(|job| job()));
         asked(turns, || to.send(answer).expect("the thread waits for it"))
