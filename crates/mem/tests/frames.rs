@@ -139,7 +139,7 @@ fn bad_requests_are_answered_not_obeyed() {
     assert_eq!(frames.alloc_aligned(&mut task(), 1, 3), None);
     assert!(
         frames
-            .alloc_aligned(&mut task(), 1, 1 << 62)
+            .alloc_aligned(&mut task(), 1, 1 << (usize::BITS - 2))
             .is_none_or(|a| a == 0)
     );
     // SAFETY: MEM-RETURNED: nothing is freed.

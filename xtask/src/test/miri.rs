@@ -34,7 +34,9 @@ const WITH_FEATURES: [&str; 3] = ["adapters", "order", "runtime_check"];
 /// Another machine: with words of 32 bits, as those of most firmware.
 const NARROW: &str = "i686-unknown-linux-gnu";
 /// What is run on that one: what splits numbers into words, or counts in them.
-const ON_NARROW: [(&str, &[&str]); 4] = [
+const ON_NARROW: [(&str, &[&str]); 6] = [
+    ("layercake-mem", &["frames"]),
+    ("layercake-sched", &["classes", "edges", "short_ways"]),
     ("layercake-sync", &["alone", "cells", "defaults"]),
     ("layercake-timer", &["queue"]),
     ("layercake-wait", &["queue"]),
