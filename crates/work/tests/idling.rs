@@ -36,13 +36,19 @@ fn the_keeper_of_delays_sleeps_until_the_first() {
     static DELAYS: layercake_work::Delays<Counting> = layercake_work::Delays::new("delays");
     static QUEUE: layercake_work::WorkQueue<Counting> = layercake_work::WorkQueue::new("queue");
     static ITEM: layercake_work::Work<Counting> = layercake_work::Work::new("item", |_, _| {});
+    static EARLIER: layercake_work::Work<Counting> =
+        layercake_work::Work::new("earlier", |_, _| {});
     let hour = Duration::from_secs(3600);
     assert!(DELAYS.queue_after(&QUEUE, &ITEM, hour).accepted());
     let keeper = spawn(|cx| DELAYS.run(cx));
     until("the keeper never sleeps", || PARKS.load(SeqCst) > 0);
+    let soon = Duration::from_millis(1);
+    assert!(DELAYS.queue_after(&QUEUE, &EARLIER, soon).accepted());
+    until("the keeper sleeps on", || QUEUE.report().pending == 1);
     DELAYS.close();
     keeper.join().unwrap();
     assert!(!ITEM.is_pending());
+    enter(|cx| assert_eq!(QUEUE.run_ready(cx), 1));
 }
 
 #[test]
