@@ -41,7 +41,8 @@ impl<F> Command<F> {
     }
 }
 
-/// How a command is called, see [`Command::usage`]. Takes a width when displayed.
+/// How a command is called, see [`Command::usage`]. Takes the width of a column when displayed: one that
+/// fills it has a line of its own, and the column is empty in the next.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
     name: &'static str,
@@ -53,8 +54,10 @@ impl fmt::Display for Usage {
         let gap = usize::from(!self.synopsis.is_empty());
         let length = self.name.len() + gap + self.synopsis.len();
         write!(f, "{}{:gap$}{}", self.name, "", self.synopsis)?;
-        let fill = f.width().unwrap_or(0).saturating_sub(length);
-        write!(f, "{:fill$}", "")
+        match f.width() {
+            Some(column) if length >= column => write!(f, "\n{:column$}", ""),
+            column => write!(f, "{:fill$}", "", fill = column.map_or(0, |c| c - length)),
+        }
     }
 }
 
@@ -203,5 +206,9 @@ mod tests {
             "sleep MS  |"
         );
         assert_eq!(format!("{}|", command("help", "").usage()), "help|");
+        // What follows is never stuck to it.
+        let sleep = command("sleep", "MS").usage();
+        assert_eq!(format!("{sleep:9}|"), "sleep MS |");
+        assert_eq!(format!("{sleep:8}|"), "sleep MS\n        |");
     }
 }

@@ -17,7 +17,7 @@ fn run<'a>(_: &mut Session<'_>, args: &[&'a str]) -> Result<(), Failure<'a>> {
         return Ok(());
     }
     for command in TABLE {
-        say!("  {:28}{}", command.usage(), command.help);
+        say!("{:28}{}", command.usage(), command.help);
     }
     say!("`;` separates commands, `#` starts a comment, quotes keep words together.");
     say!("Arrows recall and edit lines; Ctrl-U drops the line, Ctrl-C also ends a command.");
