@@ -169,6 +169,8 @@ fn an_entity_can_be_used_again() {
     assert_eq!(counts(&used), (0, 0, 0));
     assert_eq!(used.priority(), Priority::fifo(7));
     assert_eq!(used.affinity(), CpuSet::one(2));
+    let mut rq = busy_queue_of(&[&thread(Priority::fifo(6))]);
+    assert_eq!(rq.wake_fifo(&used), Some(true), "it is as it was before");
 }
 
 /// Nor is it owed the turns that it had not got before.
